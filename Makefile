@@ -1,0 +1,146 @@
+# Pith, from top to bottom: packages, the profile images are built under, the
+# command, the images, the tests. `make` builds everything into build/.
+#
+#   make         the command build/pith and the catalogue build/NAME.pith
+#   make run     builds, then serves the documentation on http://127.0.0.1:8080/
+#   make test    all tests            make check   the house's rules, in seconds
+#   make bench   against nginx        make fuzz    every decoder, for long
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.PHONY: all run test check bench fuzz clean build-packages test-packages
+
+CC := clang-19
+B := build
+
+all: $(B)/pith images
+
+# ---- packages ---------------------------------------------------------------
+# One list, ./packages. What is there already is not asked for again.
+
+build-packages: $(B)/packages-build
+test-packages: $(B)/packages-build $(B)/packages-test
+$(B)/packages-%: packages pith/install-packages
+	@sh pith/install-packages $*
+	@mkdir -p $(B) && touch $@
+
+# ---- the profile ------------------------------------------------------------
+# Every line of an image is compiled under these flags, in the release build.
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
+        -Wimplicit-fallthrough -Wno-missing-field-initializers -Wno-gnu-statement-expression
+# Bounds, overflow, narrowing, shifts, division, unreachable ends: each traps with its number.
+CHECKS := -fsanitize=bounds,local-bounds,object-size,signed-integer-overflow,unsigned-integer-overflow \
+          -fsanitize=implicit-integer-truncation,implicit-integer-sign-change,shift,integer-divide-by-zero \
+          -fsanitize=return,unreachable,vla-bound,bool,enum,builtin \
+          -fsanitize-trap=all -fno-sanitize-link-runtime
+# Calls through pointers only to functions of that type (needs whole-program LTO).
+CFI := -fsanitize=cfi -flto=full
+# Stack protector with a random guard, zeroed locals, one page at a time down the stack.
+STACK := -fstack-protector-strong -mstack-protector-guard=global -ftrivial-auto-var-init=zero \
+         -fstack-clash-protection
+# No optimisation may take undefined behaviour for granted.
+LANG := -std=gnu11 -fno-strict-aliasing -fno-delete-null-pointer-checks -fstrict-flex-arrays=3 -I.
+PROFILE := $(LANG) $(WARN) -O2 -g -ffreestanding -fPIE -fvisibility=hidden -ffunction-sections \
+           -fdata-sections -fno-omit-frame-pointer $(CHECKS) $(CFI) $(STACK)
+# Views, not pointers: outside of base/, fiber/ and host/ no pointer is indexed or moved.
+STRICT := -Werror=unsafe-buffer-usage
+
+IMAGE_LINK := -fuse-ld=lld-19 -nostdlib -static-pie $(CFI) -O2 -Wl,--gc-sections,--no-dynamic-linker \
+              -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,-z,max-page-size=4096 \
+              -Wl,--pack-dyn-relocs=relr,--build-id=sha1,-e,guest_entry,--fatal-warnings
+
+# ---- image libraries ----------------------------------------------------------
+# LTO objects of every room that may be in an image; the linker takes what is called.
+
+LOOSE_ROOMS := base fiber host/guest
+STRICT_ROOMS := wire net store lib
+IMAGE_C := $(wildcard $(addsuffix /*.c,$(LOOSE_ROOMS) $(STRICT_ROOMS)) lib/*/*.c)
+IMAGE_S := $(wildcard fiber/*.S host/guest/*.S)
+IMAGE_O := $(IMAGE_C:%.c=$(B)/image/%.o) $(IMAGE_S:%.S=$(B)/image/%.o)
+
+$(B)/image/base/%.o: base/%.c | build-packages
+	@mkdir -p $(@D)
+	$(CC) $(PROFILE) -MMD -c $< -o $@
+$(B)/image/fiber/%.o: fiber/%.c | build-packages
+	@mkdir -p $(@D)
+	$(CC) $(PROFILE) -MMD -c $< -o $@
+$(B)/image/host/%.o: host/%.c | build-packages
+	@mkdir -p $(@D)
+	$(CC) $(PROFILE) -MMD -c $< -o $@
+$(B)/image/%.o: %.c | build-packages
+	@mkdir -p $(@D)
+	$(CC) $(PROFILE) $(STRICT) -MMD -c $< -o $@
+$(B)/image/%.o: %.S | build-packages
+	@mkdir -p $(@D)
+	$(CC) -I. -MMD -c $< -o $@
+
+# ---- the catalogue ------------------------------------------------------------
+
+APPLIANCES := $(notdir $(patsubst %/,%,$(dir $(wildcard appliance/*/main.c))))
+images: $(APPLIANCES:%=$(B)/%.pith)
+.PHONY: images
+.SECONDARY:
+
+# The image keeps its symbols; its debug information lies beside it.
+.SECONDEXPANSION:
+$(B)/%.pith: $$(patsubst %.c,$(B)/image/%.o,$$(wildcard appliance/$$*/*.c)) $(IMAGE_O)
+	$(CC) $(IMAGE_LINK) $(filter $(B)/image/appliance/%,$^) \
+	    -Wl,--start-lib $(IMAGE_O) -Wl,--end-lib -o $(B)/$*.debug
+	llvm-objcopy-19 --strip-debug $(B)/$*.debug $@
+
+# ---- the command ----------------------------------------------------------------
+# Static, with musl: it starts in half the time of a static glibc.
+
+MUSL := musl-gcc -std=gnu11 -O2 -g -static -no-pie -fno-pie -I. -I$(B)/gen -Wall -Wextra -Werror -Wshadow \
+        -Wstrict-prototypes -Wmissing-prototypes -Wno-unknown-pragmas -Wno-missing-field-initializers \
+        -D_GNU_SOURCE -fstack-protector-strong -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu
+PITH_C := $(wildcard pith/*.c host/process/*.c wire/*.c) $(filter-out base/mem.c,$(wildcard base/*.c))
+PITH_O := $(PITH_C:%.c=$(B)/pith.d/%.o)
+
+$(B)/pith.d/%.o: %.c $(B)/gen/filter.h | build-packages
+	@mkdir -p $(@D)
+	$(MUSL) -MMD -c $< -o $@
+$(B)/pith: $(PITH_O)
+	$(MUSL) $^ -l:libz.a -L/usr/lib/x86_64-linux-gnu -o $@
+
+# The sandbox's filter is compiled by libseccomp here, not at every start.
+$(B)/gen/filter.h: host/process/tool/filter.c | build-packages
+	@mkdir -p $(@D)
+	gcc -O1 -Wall -Werror -I. $< -lseccomp -o $(B)/gen/filter
+	$(B)/gen/filter > $@
+
+# ---- tests ------------------------------------------------------------------------
+# test/NAME_test.c are programs over the same code, compiled natively with the same
+# checks, on the simulator (host/sim). test/NAME_test.sh use the real thing.
+
+NATIVE := $(CC) $(LANG) $(WARN) -Wno-missing-prototypes -O1 -g -D_GNU_SOURCE -fno-omit-frame-pointer $(CHECKS) \
+          -ftrivial-auto-var-init=zero
+NATIVE_C := $(filter-out base/mem.c,$(wildcard base/*.c fiber/*.c wire/*.c net/*.c store/*.c lib/*.c lib/*/*.c host/sim/*.c))
+NATIVE_O := $(NATIVE_C:%.c=$(B)/native/%.o) $(patsubst %.S,$(B)/native/%.o,$(wildcard fiber/*.S))
+TESTS := $(patsubst test/%.c,$(B)/test/%,$(wildcard test/*_test.c))
+
+$(B)/native/%.o: %.c | build-packages
+	@mkdir -p $(@D)
+	$(NATIVE) -MMD -c $< -o $@
+$(B)/native/%.o: %.S | build-packages
+	@mkdir -p $(@D)
+	$(CC) -I. -MMD -c $< -o $@
+$(B)/native/libpith.a: $(NATIVE_O)
+	@rm -f $@
+	llvm-ar-19 rcs $@ $^
+$(B)/test/%_test: $(B)/native/test/%_test.o $(B)/native/libpith.a
+	@mkdir -p $(@D)
+	$(CC) -no-pie -g $< $(B)/native/libpith.a -lz -o $@
+
+test: all test-packages $(TESTS)
+	@sh test/run
+
+check: test-packages
+	@sh test/check
+
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

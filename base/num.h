@@ -1,0 +1,100 @@
+/* Numbers: checked arithmetic for sizes from outside, explicit wrapping for the
+ * few that wrap by design, narrowing that traps, and byte order. */
+#ifndef BASE_NUM_H
+#define BASE_NUM_H
+
+#include "base/types.h"
+
+/* True when the exact result does not fit `*out` (C23's names). */
+#define ckd_add(out, a, b) __builtin_add_overflow(a, b, out)
+#define ckd_sub(out, a, b) __builtin_sub_overflow(a, b, out)
+#define ckd_mul(out, a, b) __builtin_mul_overflow(a, b, out)
+
+#define MIN(a, b)                               \
+    __extension__({                             \
+        __typeof__(a) min_a_ = (a);             \
+        __typeof__(b) min_b_ = (b);             \
+        min_a_ < min_b_ ? min_a_ : min_b_;      \
+    })
+#define MAX(a, b)                               \
+    __extension__({                             \
+        __typeof__(a) max_a_ = (a);             \
+        __typeof__(b) max_b_ = (b);             \
+        max_a_ > max_b_ ? max_a_ : max_b_;      \
+    })
+
+/* The same number in fewer bits; one that does not fit traps. */
+static inline u8 to_u8(u64 x)
+{
+    must_fit(x <= UINT8_MAX);
+    return (u8)x;
+}
+
+static inline u16 to_u16(u64 x)
+{
+    must_fit(x <= UINT16_MAX);
+    return (u16)x;
+}
+
+static inline u32 to_u32(u64 x)
+{
+    must_fit(x <= UINT32_MAX);
+    return (u32)x;
+}
+
+/* Modulo 2^n, as the specification at hand asks for. */
+wraps static inline u16 wrap_add16(u16 a, u16 b)
+{
+    return (u16)(a + b);
+}
+
+wraps static inline u32 wrap_add32(u32 a, u32 b)
+{
+    return a + b;
+}
+
+wraps static inline u32 wrap_sub32(u32 a, u32 b)
+{
+    return a - b;
+}
+
+wraps static inline u64 wrap_add64(u64 a, u64 b)
+{
+    return a + b;
+}
+
+wraps static inline u64 wrap_mul64(u64 a, u64 b)
+{
+    return a * b;
+}
+
+/* a - b, or 0 when b is the larger. */
+static inline u64 sat_sub(u64 a, u64 b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* a + b, or the largest number when that does not fit: deadlines. */
+static inline u64 sat_add(u64 a, u64 b)
+{
+    u64 sum;
+    return ckd_add(&sum, a, b) ? UINT64_MAX : sum;
+}
+
+/* The smallest multiple of `align` (a power of two) that is >= x. */
+static inline size_t align_up(size_t x, size_t align)
+{
+    return (x + align - 1) & ~(align - 1);
+}
+
+static inline u16 swap16(u16 x)
+{
+    return __builtin_bswap16(x);
+}
+
+static inline u32 swap32(u32 x)
+{
+    return __builtin_bswap32(x);
+}
+
+#endif

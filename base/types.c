@@ -1,0 +1,4 @@
+#include "base/types.h"
+
+extern inline void *at_(const void *array, size_t size, size_t count, size_t index);
+extern inline void *container_(const void *member, size_t offset);

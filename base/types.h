@@ -1,0 +1,77 @@
+/* The words every other file is written in: fixed-width integers, the checked
+ * array access AT, the typed container step, and the attributes the house uses. */
+#ifndef BASE_TYPES_H
+#define BASE_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int8_t i8;
+typedef int16_t i16;
+typedef int32_t i32;
+typedef int64_t i64;
+
+#define must_use __attribute__((warn_unused_result))
+#define noreturn_ __attribute__((noreturn))
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* The bytes wrap on purpose: hashes, checksums, sequence numbers, random numbers. */
+#ifdef __clang__
+#define wraps __attribute__((no_sanitize("unsigned-integer-overflow", "unsigned-shift-base", \
+                                         "implicit-integer-truncation")))
+#else
+#define wraps
+#endif
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The element of a true array at a variable index; an index out of range traps. */
+#define AT(array, index)                                                                        \
+    (*(__typeof__(&(array)[0]))at_((const void *)(array), sizeof((array)[0]), COUNT(array), (index)))
+
+/* The struct of which `pointer` is the field `member`. */
+#define CONTAINER(pointer, type, member) \
+    ((type *)container_((1 ? (pointer) : &((type *)NULL)->member), offsetof(type, member)))
+
+void *at_(const void *array, size_t size, size_t count, size_t index);
+void *container_(const void *member, size_t offset);
+
+#include "base/trap.h"
+
+#ifdef __clang__
+#pragma clang unsafe_buffer_usage begin
+#endif
+__attribute__((always_inline)) inline void *at_(const void *array, size_t size, size_t count, size_t index)
+{
+    must_in_bounds(index < count);
+    return (u8 *)array + index * size;
+}
+
+__attribute__((always_inline)) inline void *container_(const void *member, size_t offset)
+{
+    return (u8 *)member - offset;
+}
+#ifdef __clang__
+#pragma clang unsafe_buffer_usage end
+#endif
+
+/* An array whose length is known at run time: `SLICE(conns, struct conn)` declares
+ * `struct conns {p, n}` and `conns_at(slice, index)`, which traps out of range. */
+#define SLICE(name, type)                                                        \
+    struct name {                                                                \
+        type *p;                                                                 \
+        size_t n;                                                                \
+    };                                                                           \
+    static inline __attribute__((unused)) type *name##_at(struct name slice, size_t index) \
+    {                                                                            \
+        return at_(slice.p, sizeof(type), slice.n, index);                       \
+    }                                                                            \
+    _Static_assert(sizeof(type) > 0, "a slice of nothing")
+
+#endif

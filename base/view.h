@@ -1,0 +1,158 @@
+/* Views and spans: a pointer that never travels without its length. A view is
+ * for reading, a span for writing. Neither owns its memory. Every access is
+ * checked; one out of range traps (TRAP_BOUNDS). Nothing here blocks or fails. */
+#ifndef BASE_VIEW_H
+#define BASE_VIEW_H
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/types.h"
+
+struct view {
+    const u8 *p;
+    size_t n;
+};
+
+struct span {
+    u8 *p;
+    size_t n;
+};
+
+#define VIEW_NONE ((struct view){0})
+#define SPAN_NONE ((struct span){0})
+
+/* The view of a string literal, without its final zero. */
+#define VIEW(literal) ((struct view){(const u8 *)("" literal ""), sizeof(literal) - 1})
+
+/* The view or span of a whole array or object. */
+#define VIEW_OF(object) ((struct view){(const u8 *)&(object), sizeof(object)})
+#define SPAN_OF(object) ((struct span){(u8 *)&(object), sizeof(object)})
+
+#ifdef __clang__
+#pragma clang unsafe_buffer_usage begin
+#endif
+
+static inline struct view view_of(struct span s)
+{
+    return (struct view){s.p, s.n};
+}
+
+/* The view of a zero-terminated string of our own making (never of outside data). */
+static inline struct view view_z(const char *text)
+{
+    return (struct view){(const u8 *)text, strlen(text)};
+}
+
+static inline u8 view_at(struct view v, size_t i)
+{
+    must_in_bounds(i < v.n);
+    return v.p[i];
+}
+
+static inline u8 span_at(struct span s, size_t i)
+{
+    must_in_bounds(i < s.n);
+    return s.p[i];
+}
+
+static inline void span_set(struct span s, size_t i, u8 byte)
+{
+    must_in_bounds(i < s.n);
+    s.p[i] = byte;
+}
+
+/* All but the first `skip` bytes. */
+static inline struct view view_from(struct view v, size_t skip)
+{
+    must_in_bounds(skip <= v.n);
+    return (struct view){v.p + skip, v.n - skip};
+}
+
+/* The first `n` bytes. */
+static inline struct view view_first(struct view v, size_t n)
+{
+    must_in_bounds(n <= v.n);
+    return (struct view){v.p, n};
+}
+
+/* `n` bytes from `skip` on. */
+static inline struct view view_sub(struct view v, size_t skip, size_t n)
+{
+    must_in_bounds(skip <= v.n && n <= v.n - skip);
+    return (struct view){v.p + skip, n};
+}
+
+static inline struct span span_from(struct span s, size_t skip)
+{
+    must_in_bounds(skip <= s.n);
+    return (struct span){s.p + skip, s.n - skip};
+}
+
+static inline struct span span_first(struct span s, size_t n)
+{
+    must_in_bounds(n <= s.n);
+    return (struct span){s.p, n};
+}
+
+static inline struct span span_sub(struct span s, size_t skip, size_t n)
+{
+    must_in_bounds(skip <= s.n && n <= s.n - skip);
+    return (struct span){s.p + skip, n};
+}
+
+/* Copies all of `from` to the start of `to`; the two must not overlap. */
+static inline void copy(struct span to, struct view from)
+{
+    must_in_bounds(from.n <= to.n);
+    if (from.n > 0)
+        memcpy(to.p, from.p, from.n);
+}
+
+/* The same where the two may overlap. */
+static inline void copy_within(struct span to, struct view from)
+{
+    must_in_bounds(from.n <= to.n);
+    if (from.n > 0)
+        memmove(to.p, from.p, from.n);
+}
+
+static inline void fill(struct span s, u8 byte)
+{
+    if (s.n > 0)
+        memset(s.p, byte, s.n);
+}
+
+static inline bool view_eq(struct view a, struct view b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+#ifdef __clang__
+#pragma clang unsafe_buffer_usage end
+#endif
+
+static inline u8 ascii_lower(u8 c)
+{
+    return c >= 'A' && c <= 'Z' ? (u8)(c + 32) : c;
+}
+
+bool view_eq_nocase(struct view a, struct view b); /* ASCII */
+bool view_starts(struct view v, struct view prefix);
+bool view_ends(struct view v, struct view suffix);
+int view_cmp(struct view a, struct view b); /* as memcmp, the shorter first */
+
+/* The index of the first `byte` (or sequence); v.n if there is none. */
+size_t view_find(struct view v, u8 byte);
+size_t view_find_seq(struct view v, struct view sequence);
+
+/* Cuts `v` at the first `byte`: what is before it, and `*rest` what follows.
+ * Without such a byte all of v, and an empty rest. */
+struct view view_cut(struct view v, u8 byte, struct view *rest);
+
+/* Without blanks (space, tab) at both ends. */
+struct view view_trim(struct view v);
+
+/* Decimal, all of `v`, no sign, no blanks. ERR_MALFORMED, ERR_RANGE. */
+enum err view_to_u64(struct view v, u64 *out);
+
+#endif
