@@ -36,7 +36,8 @@ struct stack_stats {
 
 /* Makes a stack on `dev` and adds it to the loop. ERR_NO_MEMORY, ERR_INVALID. The
  * arena keeps its memory. */
-enum err stack_new(struct stack **out, struct arena *a, struct net_dev *dev, const struct stack_config *config);
+enum err stack_new(struct stack **out, struct arena *a, struct net_dev *dev,
+                   const struct stack_config *config);
 
 /* (blocks) Until it has an address that nobody else answers for (RFC 5227).
  * ERR_EXISTS: somebody does. */
