@@ -34,19 +34,19 @@ static inline void get_skip(struct reader *r, size_t n)
     (void)get_bytes(r, n);
 }
 
-u8 load_u8(struct view v, size_t at);
-u16 load_be16(struct view v, size_t at);
-u32 load_be32(struct view v, size_t at);
-u64 load_be64(struct view v, size_t at);
-u16 load_le16(struct view v, size_t at);
-u32 load_le32(struct view v, size_t at);
-u64 load_le64(struct view v, size_t at);
-void store_be16(struct span s, size_t at, u16 x);
-void store_be32(struct span s, size_t at, u32 x);
-void store_be64(struct span s, size_t at, u64 x);
-void store_le16(struct span s, size_t at, u16 x);
-void store_le32(struct span s, size_t at, u32 x);
-void store_le64(struct span s, size_t at, u64 x);
+inline u8 load_u8(struct view v, size_t at);
+inline u16 load_be16(struct view v, size_t at);
+inline u32 load_be32(struct view v, size_t at);
+inline u64 load_be64(struct view v, size_t at);
+inline u16 load_le16(struct view v, size_t at);
+inline u32 load_le32(struct view v, size_t at);
+inline u64 load_le64(struct view v, size_t at);
+inline void store_be16(struct span s, size_t at, u16 x);
+inline void store_be32(struct span s, size_t at, u32 x);
+inline void store_be64(struct span s, size_t at, u64 x);
+inline void store_le16(struct span s, size_t at, u16 x);
+inline void store_le32(struct span s, size_t at, u32 x);
+inline void store_le64(struct span s, size_t at, u64 x);
 
 #ifdef __clang__
 #pragma clang unsafe_buffer_usage begin

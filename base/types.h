@@ -39,8 +39,8 @@ typedef int64_t i64;
 #define CONTAINER(pointer, type, member) \
     ((type *)container_((1 ? (pointer) : &((type *)NULL)->member), offsetof(type, member)))
 
-void *at_(const void *array, size_t size, size_t count, size_t index);
-void *container_(const void *member, size_t offset);
+inline void *at_(const void *array, size_t size, size_t count, size_t index);
+inline void *container_(const void *member, size_t offset);
 
 #include "base/trap.h"
 
