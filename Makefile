@@ -5,11 +5,12 @@
 #   make run     builds, then serves the documentation on http://127.0.0.1:8080/
 #   make test    all tests            make check   the house's rules, in seconds
 #   make bench   against nginx        make fuzz    every decoder, for long
+#   make format  lays the code out    make long    simulated days
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all run test check bench fuzz clean build-packages test-packages
+.PHONY: all run test check format bench fuzz long clean build-packages test-packages
 
 CC := clang-19
 B := build
@@ -95,7 +96,8 @@ $(B)/%.pith: $$(patsubst %.c,$(B)/image/%.o,$$(wildcard appliance/$$*/*.c)) $(IM
 
 MUSL := musl-gcc -std=gnu11 -O2 -g -static -no-pie -fno-pie -I. -I$(B)/gen -Wall -Wextra -Werror -Wshadow \
         -Wstrict-prototypes -Wmissing-prototypes -Wno-unknown-pragmas -Wno-missing-field-initializers \
-        -D_GNU_SOURCE -fstack-protector-strong -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu
+        -D_GNU_SOURCE -fstack-protector-strong \
+        -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu
 PITH_C := $(wildcard pith/*.c host/process/*.c wire/*.c) $(filter-out base/mem.c,$(wildcard base/*.c))
 PITH_O := $(PITH_C:%.c=$(B)/pith.d/%.o)
 
@@ -115,9 +117,10 @@ $(B)/gen/filter.h: host/process/tool/filter.c | build-packages
 # test/NAME_test.c are programs over the same code, compiled natively with the same
 # checks, on the simulator (host/sim). test/NAME_test.sh use the real thing.
 
-NATIVE := $(CC) $(LANG) $(WARN) -Wno-missing-prototypes -O1 -g -D_GNU_SOURCE -fno-omit-frame-pointer $(CHECKS) \
-          -ftrivial-auto-var-init=zero
-NATIVE_C := $(filter-out base/mem.c,$(wildcard base/*.c fiber/*.c wire/*.c net/*.c store/*.c lib/*.c lib/*/*.c host/sim/*.c))
+NATIVE := $(CC) $(LANG) $(WARN) -Wno-missing-prototypes -O1 -g -D_GNU_SOURCE -fno-omit-frame-pointer \
+          $(CHECKS) -ftrivial-auto-var-init=zero
+NATIVE_ROOMS := base fiber wire net store lib lib/* host/sim
+NATIVE_C := $(filter-out base/mem.c,$(wildcard $(addsuffix /*.c,$(NATIVE_ROOMS))))
 NATIVE_O := $(NATIVE_C:%.c=$(B)/native/%.o) $(patsubst %.S,$(B)/native/%.o,$(wildcard fiber/*.S))
 TESTS := $(patsubst test/%.c,$(B)/test/%,$(wildcard test/*_test.c))
 
@@ -134,13 +137,36 @@ $(B)/test/%_test: $(B)/native/test/%_test.o $(B)/native/libpith.a
 	@mkdir -p $(@D)
 	$(CC) -no-pie -g $< $(B)/native/libpith.a -lz -o $@
 
-test: all test-packages $(TESTS)
+test: all test-packages $(TESTS) fuzzers
 	@sh test/run
 
-check: test-packages
-	@sh test/check
+check: test-packages $(if $(wildcard host/process/tool/filter.c),$(B)/gen/filter.h)
+	@python3 test/check.py
+format:
+	clang-format-19 -i $$(git ls-files '*.c' '*.h')
+
+# ---- fuzzing ------------------------------------------------------------------------
+# test/fuzz/NAME.c, one a decoder: what would trap in an image ends the run, and so
+# does what only the address sanitizer sees. make fuzz SECONDS=600: each so long.
+
+FUZZ := $(CC) $(LANG) $(WARN) -Wno-missing-prototypes -O1 -g -D_GNU_SOURCE -fno-omit-frame-pointer \
+        $(CHECKS) -fsanitize=fuzzer-no-link,address
+FUZZ_O := $(patsubst %.c,$(B)/fuzz.d/%.o,$(filter-out base/mem.c,$(wildcard base/*.c wire/*.c)))
+FUZZERS := $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/*.c))
+SECONDS := 60
+.PHONY: fuzzers
+
+fuzzers: $(FUZZERS)
+$(B)/fuzz.d/%.o: %.c | test-packages
+	@mkdir -p $(@D)
+	$(FUZZ) -MMD -c $< -o $@
+$(B)/fuzz/%: $(B)/fuzz.d/test/fuzz/%.o $(FUZZ_O)
+	@mkdir -p $(@D)
+	$(CC) -g -fsanitize=fuzzer,address $^ -o $@
+fuzz: fuzzers
+	@sh test/fuzz/run $(SECONDS)
 
 clean:
 	rm -rf $(B)
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
