@@ -34,25 +34,25 @@ static inline void get_skip(struct reader *r, size_t n)
     (void)get_bytes(r, n);
 }
 
-inline u8 load_u8(struct view v, size_t at);
-inline u16 load_be16(struct view v, size_t at);
-inline u32 load_be32(struct view v, size_t at);
-inline u64 load_be64(struct view v, size_t at);
-inline u16 load_le16(struct view v, size_t at);
-inline u32 load_le32(struct view v, size_t at);
-inline u64 load_le64(struct view v, size_t at);
-inline void store_be16(struct span s, size_t at, u16 x);
-inline void store_be32(struct span s, size_t at, u32 x);
-inline void store_be64(struct span s, size_t at, u64 x);
-inline void store_le16(struct span s, size_t at, u16 x);
-inline void store_le32(struct span s, size_t at, u32 x);
-inline void store_le64(struct span s, size_t at, u64 x);
+static inline u8 load_u8(struct view v, size_t at);
+static inline u16 load_be16(struct view v, size_t at);
+static inline u32 load_be32(struct view v, size_t at);
+static inline u64 load_be64(struct view v, size_t at);
+static inline u16 load_le16(struct view v, size_t at);
+static inline u32 load_le32(struct view v, size_t at);
+static inline u64 load_le64(struct view v, size_t at);
+static inline void store_be16(struct span s, size_t at, u16 x);
+static inline void store_be32(struct span s, size_t at, u32 x);
+static inline void store_be64(struct span s, size_t at, u64 x);
+static inline void store_le16(struct span s, size_t at, u16 x);
+static inline void store_le32(struct span s, size_t at, u32 x);
+static inline void store_le64(struct span s, size_t at, u64 x);
 
 #ifdef __clang__
 #pragma clang unsafe_buffer_usage begin
 #endif
 #define BASE_LOAD(name, type, swap)                         \
-    inline type load_##name(struct view v, size_t at)       \
+    static inline type load_##name(struct view v, size_t at)       \
     {                                                       \
         type x;                                             \
         struct view b = view_sub(v, at, sizeof x);          \
@@ -60,7 +60,7 @@ inline void store_le64(struct span s, size_t at, u64 x);
         return swap(x);                                     \
     }
 #define BASE_STORE(name, type, swap)                                \
-    inline void store_##name(struct span s, size_t at, type x)      \
+    static inline void store_##name(struct span s, size_t at, type x)      \
     {                                                               \
         type y = swap(x);                                           \
         struct span b = span_sub(s, at, sizeof y);                  \
