@@ -5,36 +5,16 @@
 #ifndef STORE_BUNDLE_H
 #define STORE_BUNDLE_H
 
-#include "base/view.h"
+#include "wire/bundle.h"
 
+/* struct bundle_file and struct bundle_form, what is known of a file, are in
+ * wire/bundle.h, with the format. */
 struct bundle {
     struct view bytes;
-    u32 files, buckets;
-    /* the rest as wire/bundle.h needs it */
-    u32 table_at, records_at;
+    struct bundle_header header;
 };
 
-/* One form of a file's content: as it is, or gzip. */
-struct bundle_form {
-    struct view body;
-    struct view etag;       /* strong, with its quotes; differs between the forms (RFC 9110 §8.8.3) */
-    struct view head_200;   /* "HTTP/1.1 200 OK\r\n" and every field that is the same each time
-                               (Content-Type, Content-Length, Content-Encoding, ETag,
-                               Last-Modified, Vary, Accept-Ranges); no Date, no
-                               Connection, no Cache-Control, no empty line */
-    struct view head_304;   /* the same for 304 Not Modified */
-};
-
-struct bundle_file {
-    struct view path;
-    struct view mime;       /* "text/html; charset=utf-8" */
-    struct view last_modified; /* as HTTP date */
-    u64 modified_unix_s;
-    bool has_gzip;          /* only where it is at least a tenth smaller */
-    struct bundle_form plain, gzip;
-};
-
-/* ERR_MALFORMED: not a bundle, of another version, or damaged. */
+/* ERR_MALFORMED: not a bundle, or damaged. ERR_UNSUPPORTED: of another version. */
 enum err bundle_open(struct bundle *b, struct view bytes);
 
 /* ERR_NOT_FOUND */

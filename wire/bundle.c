@@ -1,0 +1,239 @@
+#include "wire/bundle.h"
+
+#include "base/hash.h"
+#include "base/num.h"
+
+enum { SUMMED = BUNDLE_HEADER_SIZE - 8, FLAG_GZIP = 1 };
+
+static u64 table_n(const struct bundle_header *h)
+{
+    return (u64)h->buckets * BUNDLE_SLOT_SIZE;
+}
+
+static u64 records_n(const struct bundle_header *h)
+{
+    return (u64)h->files * BUNDLE_RECORD_SIZE;
+}
+
+enum err bundle_get_header(struct view bytes, struct bundle_header *out)
+{
+    struct reader r = reader_of(bytes);
+    struct view name = get_bytes(&r, 8);
+    u32 version = get_le32(&r);
+    struct bundle_header h = {0};
+    h.files = get_le32(&r);
+    h.buckets = get_le32(&r);
+    h.texts_n = get_le32(&r);
+    h.size = get_le64(&r);
+    h.index_at = get_le64(&r);
+    h.index_sum = get_le64(&r);
+    get_skip(&r, 16);
+    u64 sum = get_le64(&r);
+    if (r.bad || !view_eq(name, VIEW("PithBndl")))
+        return ERR_MALFORMED;
+    if (version != BUNDLE_VERSION)
+        return ERR_UNSUPPORTED;
+    if (sum != checksum64(0, view_first(bytes, SUMMED)))
+        return ERR_MALFORMED;
+    if (h.files > BUNDLE_FILES_MAX || h.buckets == 0 || h.buckets > BUNDLE_BUCKETS_MAX ||
+        h.buckets < 2 * h.files || (h.buckets & (h.buckets - 1)) != 0)
+        return ERR_MALFORMED;
+    if (h.size != bytes.n || h.index_at < BUNDLE_HEADER_SIZE || h.index_at > h.size)
+        return ERR_MALFORMED;
+    if (h.size - h.index_at != table_n(&h) + records_n(&h) + h.texts_n)
+        return ERR_MALFORMED;
+    *out = h;
+    return OK;
+}
+
+struct bundle_slot bundle_get_slot(struct view bytes, const struct bundle_header *h, u32 at)
+{
+    must_in_bounds(at < h->buckets);
+    struct view slot = view_sub(bytes, h->index_at + (u64)at * BUNDLE_SLOT_SIZE, BUNDLE_SLOT_SIZE);
+    return (struct bundle_slot){.hash = load_le32(slot, 0), .number = load_le32(slot, 4)};
+}
+
+/* A part of `section`, or a failed reader. */
+static struct view part(struct reader *r, struct view section, u64 at, u64 n)
+{
+    if (at > section.n || n > section.n - at) {
+        r->bad = true;
+        return VIEW_NONE;
+    }
+    return view_sub(section, at, n);
+}
+
+static struct view get_text(struct reader *r, struct view texts)
+{
+    u32 at = get_le32(r);
+    u32 n = get_le32(r);
+    return part(r, texts, at, n);
+}
+
+static struct bundle_form get_form(struct reader *r, struct view bodies, struct view texts)
+{
+    u64 at = get_le64(r);
+    u64 n = get_le64(r);
+    struct bundle_form f = {.body = part(r, bodies, at, n)};
+    f.body_sum = get_le64(r);
+    f.etag = get_text(r, texts);
+    f.head_200 = get_text(r, texts);
+    f.head_304 = get_text(r, texts);
+    return f;
+}
+
+enum err bundle_get_file(struct view bytes, const struct bundle_header *h, u32 index, struct bundle_file *out)
+{
+    must_in_bounds(index < h->files);
+    u64 at = h->index_at + table_n(h) + (u64)index * BUNDLE_RECORD_SIZE;
+    struct view bodies = view_first(bytes, h->index_at);
+    struct view texts = view_from(bytes, bytes.n - h->texts_n);
+    struct reader r = reader_of(view_sub(bytes, at, BUNDLE_RECORD_SIZE));
+    out->path = get_text(&r, texts);
+    out->mime = get_text(&r, texts);
+    out->last_modified = get_text(&r, texts);
+    out->modified_unix_s = get_le64(&r);
+    u64 flags = get_le64(&r);
+    out->has_gzip = (flags & FLAG_GZIP) != 0;
+    out->plain = get_form(&r, bodies, texts);
+    out->gzip = get_form(&r, bodies, texts);
+    return r.bad || flags > FLAG_GZIP ? ERR_MALFORMED : OK;
+}
+
+static bool is_head(struct view head, struct view status_line)
+{
+    return view_starts(head, status_line) && view_ends(head, VIEW("\r\n"));
+}
+
+static bool is_form(const struct bundle_form *f)
+{
+    return f->etag.n >= 2 && is_head(f->head_200, VIEW("HTTP/1.1 200 OK\r\n")) &&
+           is_head(f->head_304, VIEW("HTTP/1.1 304 Not Modified\r\n"));
+}
+
+static bool is_file(const struct bundle_file *f)
+{
+    return f->path.n <= BUNDLE_PATH_MAX && view_starts(f->path, VIEW("/")) && is_form(&f->plain) &&
+           (!f->has_gzip || is_form(&f->gzip));
+}
+
+/* Is file `number` met on the way from its hash's slot on, before an empty slot? */
+static bool is_reachable(struct view bytes, const struct bundle_header *h, u32 number, u32 hash)
+{
+    for (u32 i = 0; i < h->buckets; i++) {
+        struct bundle_slot s = bundle_get_slot(bytes, h, wrap_add32(hash, i) & (h->buckets - 1));
+        if (s.number == number)
+            return s.hash == hash;
+        if (s.number == 0)
+            return false;
+    }
+    return false;
+}
+
+enum err bundle_validate(struct view bytes, const struct bundle_header *h)
+{
+    struct view last = VIEW_NONE;
+    u32 used = 0;
+    for (u32 i = 0; i < h->buckets; i++)
+        used += bundle_get_slot(bytes, h, i).number != 0;
+    if (used != h->files)
+        return ERR_MALFORMED;
+    for (u32 i = 0; i < h->files; i++) {
+        struct bundle_file f;
+        TRY(bundle_get_file(bytes, h, i, &f));
+        if (!is_file(&f) || view_cmp(last, f.path) >= 0)
+            return ERR_MALFORMED;
+        if (!is_reachable(bytes, h, i + 1, bundle_hash(f.path)))
+            return ERR_MALFORMED;
+        last = f.path;
+    }
+    return OK;
+}
+
+/* The body that begins at the next multiple of BUNDLE_ALIGN after *end, with only
+ * zeroes in between; moves *end behind it. */
+static bool verify_body(struct view bytes, u64 *end, const struct bundle_form *f)
+{
+    u64 start = align_up(*end, BUNDLE_ALIGN);
+    if (start + f->body.n > bytes.n)
+        return false;
+    for (u64 i = *end; i < start; i++)
+        if (view_at(bytes, i) != 0)
+            return false;
+    *end = start + f->body.n;
+    return f->body.p == view_sub(bytes, start, f->body.n).p && checksum64(0, f->body) == f->body_sum;
+}
+
+enum err bundle_verify(struct view bytes, const struct bundle_header *h)
+{
+    TRY(bundle_validate(bytes, h));
+    if (checksum64(0, view_from(bytes, h->index_at)) != h->index_sum)
+        return ERR_MALFORMED;
+    u64 end = BUNDLE_HEADER_SIZE;
+    for (u32 i = 0; i < h->files; i++) {
+        struct bundle_file f;
+        TRY(bundle_get_file(bytes, h, i, &f));
+        if (!verify_body(bytes, &end, &f.plain) || (f.has_gzip && !verify_body(bytes, &end, &f.gzip)))
+            return ERR_MALFORMED;
+    }
+    if (align_up(end, BUNDLE_ALIGN) != h->index_at)
+        return ERR_MALFORMED;
+    for (; end < h->index_at; end++)
+        if (view_at(bytes, end) != 0)
+            return ERR_MALFORMED;
+    return OK;
+}
+
+/* No key: the table is fixed when the bundle is made, so no client can make it slow. */
+u32 bundle_hash(struct view path)
+{
+    return (u32)(checksum64(0, path) >> 32);
+}
+
+void bundle_put_header(struct writer *w, const struct bundle_header *h)
+{
+    struct span start = span_from(w->out, w->n);
+    put_bytes(w, VIEW("PithBndl"));
+    put_le32(w, BUNDLE_VERSION);
+    put_le32(w, h->files);
+    put_le32(w, h->buckets);
+    put_le32(w, h->texts_n);
+    put_le64(w, h->size);
+    put_le64(w, h->index_at);
+    put_le64(w, h->index_sum);
+    put_zeroes(w, 16);
+    put_le64(w, w->full ? 0 : checksum64(0, view_of(span_first(start, SUMMED))));
+}
+
+void bundle_put_slot(struct writer *w, struct bundle_slot s)
+{
+    put_le32(w, s.hash);
+    put_le32(w, s.number);
+}
+
+static void put_text_ref(struct writer *w, struct bundle_text t)
+{
+    put_le32(w, t.at);
+    put_le32(w, t.n);
+}
+
+static void put_form(struct writer *w, const struct bundle_form_record *f)
+{
+    put_le64(w, f->body_at);
+    put_le64(w, f->body_n);
+    put_le64(w, f->body_sum);
+    put_text_ref(w, f->etag);
+    put_text_ref(w, f->head_200);
+    put_text_ref(w, f->head_304);
+}
+
+void bundle_put_record(struct writer *w, const struct bundle_record *r)
+{
+    put_text_ref(w, r->path);
+    put_text_ref(w, r->mime);
+    put_text_ref(w, r->last_modified);
+    put_le64(w, r->modified_unix_s);
+    put_le64(w, r->has_gzip ? FLAG_GZIP : 0);
+    put_form(w, &r->plain);
+    put_form(w, &r->gzip);
+}
