@@ -12,9 +12,10 @@ enum { MANIFEST_ABI = 1 };
 
 enum manifest_note { NOTE_APPLIANCE = 1, NOTE_DEVICE = 2, NOTE_KEY = 3 };
 
+/* 24 bytes, so that a body follows at once under the 8-byte alignment of these notes. */
 struct note_head {
     u32 name_size, desc_size, type;
-    char owner[8]; /* "Pith" */
+    char owner[12]; /* "Pith" */
 };
 
 /* NOTE_APPLIANCE: exactly one. */
