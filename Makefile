@@ -96,7 +96,7 @@ $(B)/%.pith: $$(patsubst %.c,$(B)/image/%.o,$$(wildcard appliance/$$*/*.c)) $(IM
 
 MUSL := musl-gcc -std=gnu11 -O2 -g -static -no-pie -fno-pie -I. -I$(B)/gen -Wall -Wextra -Werror -Wshadow \
         -Wstrict-prototypes -Wmissing-prototypes -Wno-unknown-pragmas -Wno-missing-field-initializers \
-        -D_GNU_SOURCE -fstack-protector-strong \
+        -Wno-attributes -D_GNU_SOURCE -fstack-protector-strong \
         -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu
 PITH_C := $(wildcard pith/*.c host/process/*.c wire/*.c) $(filter-out base/mem.c,$(wildcard base/*.c))
 PITH_O := $(PITH_C:%.c=$(B)/pith.d/%.o)
