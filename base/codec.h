@@ -51,20 +51,20 @@ static inline void store_le64(struct span s, size_t at, u64 x);
 #ifdef __clang__
 #pragma clang unsafe_buffer_usage begin
 #endif
-#define BASE_LOAD(name, type, swap)                         \
-    static inline type load_##name(struct view v, size_t at)       \
-    {                                                       \
-        type x;                                             \
-        struct view b = view_sub(v, at, sizeof x);          \
-        __builtin_memcpy(&x, b.p, sizeof x);                \
-        return swap(x);                                     \
+#define BASE_LOAD(name, type, swap)                          \
+    static inline type load_##name(struct view v, size_t at) \
+    {                                                        \
+        type x;                                              \
+        struct view b = view_sub(v, at, sizeof x);           \
+        __builtin_memcpy(&x, b.p, sizeof x);                 \
+        return swap(x);                                      \
     }
-#define BASE_STORE(name, type, swap)                                \
-    static inline void store_##name(struct span s, size_t at, type x)      \
-    {                                                               \
-        type y = swap(x);                                           \
-        struct span b = span_sub(s, at, sizeof y);                  \
-        __builtin_memcpy(b.p, &y, sizeof y);                        \
+#define BASE_STORE(name, type, swap)                                  \
+    static inline void store_##name(struct span s, size_t at, type x) \
+    {                                                                 \
+        type y = swap(x);                                             \
+        struct span b = span_sub(s, at, sizeof y);                    \
+        __builtin_memcpy(b.p, &y, sizeof y);                          \
     }
 #define BASE_SAME(x) (x)
 BASE_LOAD(u8, u8, BASE_SAME)
@@ -87,11 +87,11 @@ BASE_STORE(le64, u64, BASE_SAME)
 #pragma clang unsafe_buffer_usage end
 #endif
 
-#define BASE_GET(name, type)                                \
-    static inline type get_##name(struct reader *r)         \
-    {                                                       \
-        struct view b = get_bytes(r, sizeof(type));         \
-        return unlikely(r->bad) ? 0 : load_##name(b, 0);    \
+#define BASE_GET(name, type)                             \
+    static inline type get_##name(struct reader *r)      \
+    {                                                    \
+        struct view b = get_bytes(r, sizeof(type));      \
+        return unlikely(r->bad) ? 0 : load_##name(b, 0); \
     }
 BASE_GET(u8, u8)
 BASE_GET(be16, u16)
