@@ -5,7 +5,7 @@
 
 #include "base/types.h"
 
-enum must_use err {
+enum must_use_type err {
     OK = 0,
     ERR_EOF,         /* the other side is done sending */
     ERR_TIMEOUT,     /* the deadline passed */

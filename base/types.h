@@ -25,8 +25,10 @@ typedef int64_t i64;
 #ifdef __clang__
 #define wraps __attribute__((no_sanitize("unsigned-integer-overflow", "unsigned-shift-base", \
                                          "implicit-integer-truncation")))
+#define must_use_type must_use /* of an enum: every function that answers one */
 #else
 #define wraps
+#define must_use_type
 #endif
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
