@@ -4,6 +4,11 @@
 
 void arena_init(struct arena *a, struct span mem)
 {
+    *a = (struct arena){.mem = mem, .clean = mem.n};
+}
+
+void arena_init_zeroed(struct arena *a, struct span mem)
+{
     *a = (struct arena){.mem = mem};
 }
 
@@ -16,7 +21,7 @@ static bool made_to_fail(struct arena *a)
     return a->fail_at == 0;
 }
 
-struct span arena_alloc(struct arena *a, size_t n, size_t align)
+static struct span take(struct arena *a, size_t n, size_t align)
 {
     uintptr_t base = (uintptr_t)a->mem.p;
     size_t start = align_up(base + a->used, align) - base;
@@ -24,9 +29,10 @@ struct span arena_alloc(struct arena *a, size_t n, size_t align)
         return SPAN_NONE;
     a->used = start + n;
     a->peak = MAX(a->peak, a->used);
-    struct span s = span_sub(a->mem, start, n);
-    fill(s, 0);
-    return s;
+    if (start < a->clean)
+        fill(span_sub(a->mem, start, MIN(n, a->clean - start)), 0);
+    a->clean = MAX(a->clean, a->used);
+    return span_sub(a->mem, start, n);
 }
 
 void *arena_array(struct arena *a, size_t count, size_t size, size_t align)
@@ -35,6 +41,14 @@ void *arena_array(struct arena *a, size_t count, size_t size, size_t align)
     if (ckd_mul(&n, count, size))
         return NULL;
     return arena_alloc(a, n, align).p;
+}
+
+void *arena_array_raw(struct arena *a, size_t count, size_t size, size_t align)
+{
+    size_t n;
+    if (ckd_mul(&n, count, size))
+        return NULL;
+    return take(a, n, align).p;
 }
 
 struct view arena_copy(struct arena *a, struct view v)

@@ -10,17 +10,26 @@
 struct arena {
     struct span mem;
     size_t used;
+    size_t clean;      /* from here on mem is known to be zero */
     size_t peak;       /* the most ever used */
     u64 fail_at;       /* test: the Nth allocation from now fails; 0: none does */
 };
 
 void arena_init(struct arena *a, struct span mem);
 
+/* The same over memory that is zero already: what is handed out for the first time
+ * is not touched, so a host's untouched pages stay free of charge. */
+void arena_init_zeroed(struct arena *a, struct span mem);
+
 /* n zeroed bytes aligned to `align` (a power of two up to 4096). */
 struct span arena_alloc(struct arena *a, size_t n, size_t align);
 
 /* count * size zeroed bytes; NULL when they do not fit (or the product does not). */
 void *arena_array(struct arena *a, size_t count, size_t size, size_t align);
+
+/* The same, not zeroed: for large tables of which most may never be used, so that
+ * their pages are touched only when they are. */
+void *arena_array_raw(struct arena *a, size_t count, size_t size, size_t align);
 
 /* A zeroed T, or `count` of them, or NULL. */
 #define NEW(arena, T) ((T *)arena_array((arena), 1, sizeof(T), _Alignof(T)))
