@@ -9,20 +9,21 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/time.h"
+#include "sig/report.h"
 
 struct fiber; /* opaque: its record lies at the top of its stack */
 
 /* A family of fibers. Lives in its opener's frame or in a longer-lived struct. */
 struct scope {
+    struct scope_report report; /* its name, and the scope of the fiber that opened it */
     struct list fibers;
-    struct fiber *joiner;    /* waits in scope_leave */
-    struct scope *parent;    /* for crash reports: the scope chain */
-    const char *name;
+    struct fiber *joiner;       /* waits in scope_join or scope_leave; one at a time */
     bool canceled;
 };
 
 /* Sets the fiber system up: `count` stacks of `stack_size` bytes (a multiple of
- * 4096) each with a guard page, from `a`. Once, before anything else here. */
+ * 4096) each with a guard page, from `a`. Once, before anything else here and in
+ * loop.h and timer.h (a second time forgets all that was). */
 enum err fibers_init(struct arena *a, u32 count, size_t stack_size);
 
 /* Fibers alive now, and the most there were. */

@@ -11,7 +11,7 @@
 /* Something with input and output: a network stack. Callbacks must not block. */
 struct loop_source {
     struct link link;
-    u64 bit;                                         /* in idle_until's sets */
+    u64 bit;                                         /* in idle_until's sets: 1 << device index */
     bool (*take)(struct loop_source *s, u64 now);    /* a burst in; true: there was one */
     void (*settle)(struct loop_source *s);           /* fibers have run: keep what must outlive the burst */
     bool (*send)(struct loop_source *s, u64 now);    /* bursts out; true: full, wants to be writable */

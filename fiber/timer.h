@@ -1,6 +1,6 @@
 /* Timers: a hierarchical wheel (Varghese and Lauck 1987). Arming, re-arming and
  * disarming are O(1); a timer fires in the loop's turn, never early, at most one
- * tick (1 ms up to 256 ms ahead, coarser beyond) late. A timer is a field of the
+ * tick (1 ms) late, however far ahead it was set. A timer is a field of the
  * struct it serves and allocates nothing. */
 #ifndef FIBER_TIMER_H
 #define FIBER_TIMER_H

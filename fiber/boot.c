@@ -1,0 +1,101 @@
+/* From struct boot to appliance_main. An image starts once, so what it was given
+ * is kept here, in the one place that every part of it may ask. */
+#include "base/num.h"
+#include "base/quantity.h"
+#include "fiber/appliance.h"
+#include "fiber/loop.h"
+
+static struct {
+    const struct boot *boot;
+    struct arena arena;
+} image;
+
+struct arena *boot_arena(void)
+{
+    return &image.arena;
+}
+
+struct view boot_bundle(void)
+{
+    return image.boot->bundle;
+}
+
+struct net_dev *boot_net(u32 number)
+{
+    return number < image.boot->nets.n ? *boot_nets_at(image.boot->nets, number) : NULL;
+}
+
+/* ---- keys ------------------------------------------------------------------ */
+
+struct view key_text(const char *name)
+{
+    struct view wanted = view_z(name);
+    for (size_t i = 0; i < image.boot->keys.n; i++) {
+        const struct boot_key *key = boot_keys_at(image.boot->keys, i);
+        if (view_eq(key->name, wanted))
+            return key->value;
+    }
+    trap_with(TRAP_MUST);
+}
+
+/* `pith` has checked every value against its key's type: only a host that does not
+ * keep that promise gets here. */
+static noreturn_ void bad_key(const char *name, enum err e)
+{
+    say_err(name, e);
+    boot_exit(1);
+}
+
+u64 key_number(const char *name)
+{
+    u64 x = 0;
+    enum err e = view_to_size(key_text(name), &x);
+    if (e != OK)
+        bad_key(name, e);
+    return x;
+}
+
+bool key_flag(const char *name)
+{
+    struct view v = key_text(name);
+    if (!view_eq(v, VIEW("true")) && !view_eq(v, VIEW("false")))
+        bad_key(name, ERR_MALFORMED);
+    return view_eq(v, VIEW("true"));
+}
+
+u64 key_duration_ns(const char *name)
+{
+    u64 ms = 0;
+    enum err e = view_to_duration_ms(key_text(name), &ms);
+    if (e == OK && ckd_mul(&ms, ms, NS_PER_MS))
+        e = ERR_RANGE;
+    if (e != OK)
+        bad_key(name, e);
+    return ms;
+}
+
+/* ---- the first fiber --------------------------------------------------------- */
+
+static void first_fiber(void *result)
+{
+    struct scope root;
+    scope_open(&root, appliance_manifest->name);
+    *(enum err *)result = appliance_main(&root);
+    scope_leave(&root);
+}
+
+void image_main(const struct boot *boot)
+{
+    image.boot = boot;
+    arena_init_zeroed(&image.arena, boot->memory);
+    const struct manifest *m = appliance_manifest;
+    enum err e = fibers_init(&image.arena, m->fibers + 1, (size_t)m->stack_kib * 1024);
+    if (e != OK) {
+        say_err("fiber stacks do not fit: give more with --mem", e);
+        boot_exit(1);
+    }
+    loop_run(first_fiber, &e);
+    if (e != OK)
+        say_err(m->name, e);
+    boot_exit(e != OK);
+}
