@@ -21,7 +21,7 @@ static bool made_to_fail(struct arena *a)
     return a->fail_at == 0;
 }
 
-static struct span take(struct arena *a, size_t n, size_t align)
+struct span arena_alloc(struct arena *a, size_t n, size_t align)
 {
     uintptr_t base = (uintptr_t)a->mem.p;
     size_t start = align_up(base + a->used, align) - base;
@@ -41,14 +41,6 @@ void *arena_array(struct arena *a, size_t count, size_t size, size_t align)
     if (ckd_mul(&n, count, size))
         return NULL;
     return arena_alloc(a, n, align).p;
-}
-
-void *arena_array_raw(struct arena *a, size_t count, size_t size, size_t align)
-{
-    size_t n;
-    if (ckd_mul(&n, count, size))
-        return NULL;
-    return take(a, n, align).p;
 }
 
 struct view arena_copy(struct arena *a, struct view v)

@@ -27,10 +27,6 @@ struct span arena_alloc(struct arena *a, size_t n, size_t align);
 /* count * size zeroed bytes; NULL when they do not fit (or the product does not). */
 void *arena_array(struct arena *a, size_t count, size_t size, size_t align);
 
-/* The same, not zeroed: for large tables of which most may never be used, so that
- * their pages are touched only when they are. */
-void *arena_array_raw(struct arena *a, size_t count, size_t size, size_t align);
-
 /* A zeroed T, or `count` of them, or NULL. */
 #define NEW(arena, T) ((T *)arena_array((arena), 1, sizeof(T), _Alignof(T)))
 #define NEW_ARRAY(arena, T, count) ((T *)arena_array((arena), (count), sizeof(T), _Alignof(T)))

@@ -8,9 +8,9 @@ enum err pool_init(struct pool *p, struct arena *a, u32 count, size_t size, size
 {
     size = align_up(size, align);
     *p = (struct pool){
-        .objects = arena_array_raw(a, count, size, align),
+        .objects = arena_array(a, count, size, align),
         .generations = NEW_ARRAY(a, u32, count),
-        .next_free = arena_array_raw(a, count, sizeof(u32), _Alignof(u32)),
+        .next_free = NEW_ARRAY(a, u32, count),
         .size = size,
         .count = count,
         .free_head = NONE,
