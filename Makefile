@@ -105,7 +105,7 @@ $(B)/pith.d/%.o: %.c $(B)/gen/filter.h | build-packages
 	@mkdir -p $(@D)
 	$(MUSL) -MMD -c $< -o $@
 $(B)/pith: $(PITH_O)
-	$(MUSL) $^ -l:libz.a -L/usr/lib/x86_64-linux-gnu -o $@
+	$(MUSL) $^ /usr/lib/x86_64-linux-gnu/libz.a -o $@
 
 # The sandbox's filter is compiled by libseccomp here, not at every start.
 $(B)/gen/filter.h: host/process/tool/filter.c | build-packages
