@@ -2,11 +2,34 @@
 
 #include "base/num.h"
 
+/* Eight letters to lower case at once: no sum carries into the next byte. */
+static u64 lower8(u64 x)
+{
+    const u64 each = 0x0101010101010101;
+    u64 low7 = x & 0x7f * each;
+    u64 from_a = low7 + (0x80 - 'A') * each, past_z = low7 + (0x7f - 'Z') * each;
+    u64 upper = ~x & (from_a ^ past_z) & 0x80 * each;
+    return x | upper >> 2;
+}
+
+static u64 load8(struct view v, size_t at)
+{
+    u64 x;
+    __builtin_memcpy(&x, view_sub(v, at, sizeof x).p, sizeof x);
+    return x;
+}
+
 bool view_eq_nocase(struct view a, struct view b)
 {
     if (a.n != b.n)
         return false;
-    for (size_t i = 0; i < a.n; i++)
+    size_t i = 0;
+    for (; a.n - i >= 8; i += 8)
+        if (lower8(load8(a, i)) != lower8(load8(b, i)))
+            return false;
+    if (a.n >= 8) /* the rest, together with bytes already compared */
+        return i == a.n || lower8(load8(a, a.n - 8)) == lower8(load8(b, a.n - 8));
+    for (; i < a.n; i++)
         if (ascii_lower(view_at(a, i)) != ascii_lower(view_at(b, i)))
             return false;
     return true;
@@ -47,6 +70,45 @@ size_t view_find(struct view v, u8 byte)
     for (; i < v.n; i++)
         if (view_at(v, i) == byte)
             return i;
+    return v.n;
+}
+
+size_t view_find_control(struct view v)
+{
+    size_t i = 0;
+    for (; v.n - i >= 16; i += 16) {
+        block b;
+        __builtin_memcpy(&b, view_from(v, i).p, sizeof b);
+        block control = (block)(((b < 0x20) & (b != '\t')) | (b == 0x7f));
+        u32 hits = (u32)__builtin_ia32_pmovmskb128((__attribute__((vector_size(16))) char)control);
+        if (hits)
+            return i + (size_t)__builtin_ctz(hits);
+    }
+    for (; i < v.n; i++) {
+        u8 c = view_at(v, i);
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return i;
+    }
+    return v.n;
+}
+
+size_t view_run_word(struct view v)
+{
+    size_t i = 0;
+    for (; v.n - i >= 16; i += 16) {
+        block b;
+        __builtin_memcpy(&b, view_from(v, i).p, sizeof b);
+        block lower = b | 0x20;
+        block word = (block)(((lower >= 'a') & (lower <= 'z')) | ((b >= '0') & (b <= '9')) | (b == '-') | (b == '_'));
+        u32 hits = (u32)__builtin_ia32_pmovmskb128((__attribute__((vector_size(16))) char)word);
+        if (hits != 0xffff)
+            return i + (size_t)__builtin_ctz(~hits);
+    }
+    for (; i < v.n; i++) {
+        u8 c = view_at(v, i), lower = c | 0x20;
+        if (!((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+            return i;
+    }
     return v.n;
 }
 

@@ -145,6 +145,13 @@ int view_cmp(struct view a, struct view b); /* as memcmp, the shorter first */
 size_t view_find(struct view v, u8 byte);
 size_t view_find_seq(struct view v, struct view sequence);
 
+/* The index of the first control byte (below 0x20, but not tab, or 0x7f): the end
+ * of a line of text, or what must not be in one. v.n if there is none. */
+size_t view_find_control(struct view v);
+
+/* How many letters, digits, - and _ (all ASCII) are at the start of v. */
+size_t view_run_word(struct view v);
+
 /* Cuts `v` at the first `byte`: what is before it, and `*rest` what follows.
  * Without such a byte all of v, and an empty rest. */
 struct view view_cut(struct view v, u8 byte, struct view *rest);
