@@ -86,10 +86,15 @@ images: $(APPLIANCES:%=$(B)/%.pith)
 
 # The image keeps its symbols; its debug information lies beside it.
 .SECONDEXPANSION:
-$(B)/%.pith: $$(patsubst %.c,$(B)/image/%.o,$$(wildcard appliance/$$*/*.c)) $(IMAGE_O)
+$(B)/%.pith: $$(patsubst %.c,$(B)/image/%.o,$$(wildcard appliance/$$*/*.c)) $(IMAGE_O) $(B)/gen/seal
 	$(CC) $(IMAGE_LINK) $(filter $(B)/image/appliance/%,$^) \
 	    -Wl,--start-lib $(IMAGE_O) -Wl,--end-lib -o $(B)/$*.debug
 	llvm-objcopy-19 --strip-debug $(B)/$*.debug $@
+	$(B)/gen/seal $@
+# A checksum at its end, so that a damaged image is refused.
+$(B)/gen/seal: pith/tool/seal.c wire/seal.c $(filter-out base/mem.c,$(wildcard base/*.c)) | build-packages
+	@mkdir -p $(@D)
+	gcc -O2 -Wall -Werror -Wno-unknown-pragmas -Wno-attributes -I. $^ -o $@
 
 # ---- the command ----------------------------------------------------------------
 # Static, with musl: it starts in half the time of a static glibc.
@@ -120,7 +125,8 @@ $(B)/gen/filter.h: host/process/tool/filter.c | build-packages
 NATIVE := $(CC) $(LANG) $(WARN) -Wno-missing-prototypes -O1 -g -D_GNU_SOURCE -fno-omit-frame-pointer \
           $(CHECKS) -ftrivial-auto-var-init=zero
 NATIVE_ROOMS := base fiber wire net store lib lib/* host/sim
-NATIVE_C := $(filter-out base/mem.c,$(wildcard $(addsuffix /*.c,$(NATIVE_ROOMS))))
+NATIVE_C := $(filter-out base/mem.c,$(wildcard $(addsuffix /*.c,$(NATIVE_ROOMS)) host/process/net*.c)) \
+            $(wildcard host/process/pcap.c)
 NATIVE_O := $(NATIVE_C:%.c=$(B)/native/%.o) $(patsubst %.S,$(B)/native/%.o,$(wildcard fiber/*.S))
 TESTS := $(patsubst test/%.c,$(B)/test/%,$(wildcard test/*_test.c))
 
@@ -165,6 +171,22 @@ $(B)/fuzz/%: $(B)/fuzz.d/test/fuzz/%.o $(FUZZ_O)
 	$(CC) -g -fsanitize=fuzzer,address $^ -o $@
 fuzz: fuzzers
 	@sh test/fuzz/run $(SECONDS)
+
+# ---- benchmarks ---------------------------------------------------------------------
+# bench/*.c are clients and clocks, bench/floor/*.c the least a program can do.
+
+BENCH_C := $(wildcard bench/*.c bench/floor/*.c)
+BENCH := $(patsubst %.c,$(B)/bench/%,$(notdir $(BENCH_C)))
+HOSTED := gcc -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -I.
+
+$(B)/bench/%: bench/%.c | test-packages
+	@mkdir -p $(@D)
+	$(HOSTED) $< -o $@
+$(B)/bench/%: bench/floor/%.c | test-packages
+	@mkdir -p $(@D)
+	$(HOSTED) $< -o $@
+bench: all test-packages $(BENCH)
+	@python3 bench/bench.py $(ARGS)
 
 clean:
 	rm -rf $(B)

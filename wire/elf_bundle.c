@@ -1,0 +1,33 @@
+#include "wire/elf_bundle.h"
+
+#include "base/codec.h"
+
+enum { PT_NULL = 0, PT_PHDR = 6, PHDR_SIZE = 56, E_PHOFF = 32, E_PHNUM = 56, EHDR_SIZE = 64 };
+
+enum err elf_put_bundle(struct span start, u64 offset, u64 n)
+{
+    if (start.n < EHDR_SIZE)
+        return ERR_MALFORMED;
+    u64 at = load_le64(view_of(start), E_PHOFF);
+    u16 count = load_le16(view_of(start), E_PHNUM);
+    if (at > start.n || (u64)count * PHDR_SIZE > start.n - at)
+        return ERR_MALFORMED;
+    for (; count > 0; count--, at += PHDR_SIZE) {
+        struct span entry = span_sub(start, at, PHDR_SIZE);
+        u32 type = load_le32(view_of(entry), 0);
+        if (type != PT_NULL && type != PT_PHDR && type != PT_PITH_BUNDLE)
+            continue;
+        struct writer w = writer_of(entry);
+        put_le32(&w, PT_PITH_BUNDLE);
+        put_le32(&w, ELF_R);
+        put_le64(&w, offset);
+        put_le64(&w, 0); /* no address: the loader chooses one */
+        put_le64(&w, 0);
+        put_le64(&w, n);
+        put_le64(&w, n);
+        put_le64(&w, ELF_PAGE);
+        must(!w.full);
+        return OK;
+    }
+    return ERR_NOT_FOUND;
+}
