@@ -1,6 +1,7 @@
 /* Network devices of the process host. Opened by the command before the sandbox
  * closes (any file, fork, exec); used inside it with read, write, writev and ppoll
- * only. Frames and offload words as in host/host.h. */
+ * only, and the clock for captures. Frames and offload words as in host/host.h.
+ * One device costs one allocation, made when it is opened. */
 #ifndef HOST_PROCESS_NET_H
 #define HOST_PROCESS_NET_H
 
@@ -10,9 +11,12 @@
 
 struct process_net {
     const struct process_net_ops *ops;
-    int fd;               /* what poll waits on; moved to a fixed number before the sandbox closes */
-    struct host_device about; /* mac, mtu, features; rx_window set by the loader */
-    int pcap_fd;          /* -1: no capture */
+    int fd;               /* what poll waits on; moved to a fixed number before the sandbox
+                             closes; -1 once the other side is gone (said on standard error) */
+    struct host_device about; /* mac, mtu, features; rx_window (64-byte aligned) set by the loader */
+    int pcap_fd;          /* -1: no capture; may be moved like fd */
+    bool blocked;         /* the last tx did not take all */
+    const struct process_net_ops *captured; /* what pcap.c stands before */
     /* the back end's own state follows in its larger struct */
 };
 
@@ -21,6 +25,7 @@ struct process_net_ops {
     i64 (*tx)(struct process_net *n, const struct host_tx *frames, u32 count);
     bool (*pending)(struct process_net *n);  /* has received bytes in hand: do not sleep */
     bool (*full)(struct process_net *n);     /* last tx did not take all; flushes what it can first */
+    void (*close)(struct process_net *n);    /* before the sandbox: gives everything back */
 };
 
 /* A published port: host to guest. */
@@ -38,7 +43,7 @@ struct process_net *process_net_open(const char *spec, const struct process_port
 /* Undoes it where the start failed later on (ends passt, removes nothing else). */
 void process_net_close(struct process_net *n);
 
-/* The file descriptors that it uses besides fd (pcap), to be kept open. -1 ends. */
+/* The file descriptors that it uses besides fd (the capture), to be kept open. -1 ends. */
 void process_net_fds(const struct process_net *n, int fds[4]);
 
 #endif

@@ -1,0 +1,233 @@
+/* A tap interface: the fastest way between a process and the kernel's network that
+ * asks for nothing but the interface. Every frame travels behind a virtio-net header
+ * (VNET_HDR), so super-frames of 64 KiB and unfinished checksums cross in both
+ * directions; a read or a write is one frame. */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/if_tun.h>
+
+#include "base/hash.h"
+#include "base/num.h"
+#include "host/process/net_back.h"
+
+/* Since Linux 6.2; not in the headers of Debian 12. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+enum { BUSY_TRIES = 20, BUSY_WAIT_NS = 10000000 };
+
+struct tap_net {
+    struct process_net net;
+    u32 head; /* bytes before each frame: OFFLOAD_BYTES, or 0 for an inherited tap without VNET_HDR */
+};
+
+/* Each read puts header and frame right behind each other, the frame at a multiple of
+ * FRAME_ALIGN, until the interface has no more. */
+static i64 tap_rx(struct process_net *n, struct host_rx *frames, u32 max)
+{
+    const u32 head = CONTAINER(n, struct tap_net, net)->head;
+    u8 *window = n->about.rx_window;
+    u64 at = FRAME_ALIGN - head;
+    u32 count = 0;
+    while (n->fd >= 0 && count < max && at + head + FRAME_MAX <= n->about.rx_window_n) {
+        ssize_t got = read(n->fd, window + at, head + FRAME_MAX);
+        if (got < 0) {
+            if (errno == EBADFD)
+                net_gone(n, "the interface was deleted");
+            break;
+        }
+        if ((size_t)got <= head)
+            continue;
+        struct host_rx *f = &frames[count++];
+        *f = (struct host_rx){.offset = (u32)at + head, .n = (u32)got - head};
+        memcpy(&f->offload, window + at, head);
+        at = align_up(at + (u64)got, FRAME_ALIGN) + FRAME_ALIGN - head;
+    }
+    return count;
+}
+
+static i64 tap_tx(struct process_net *n, const struct host_tx *frames, u32 count)
+{
+    const u32 head = CONTAINER(n, struct tap_net, net)->head;
+    struct iovec iov[1 + NET_PARTS_MAX];
+    n->blocked = false;
+    if (n->fd < 0)
+        return count;
+    for (u32 i = 0; i < count; i++) {
+        u32 parts;
+        if (net_gather(&frames[i], iov + 1, &parts) == 0)
+            return -1;
+        struct host_offload offload = frames[i].offload;
+        offload.buffers = 0;
+        iov[0] = (struct iovec){&offload, head};
+        ssize_t put = head ? writev(n->fd, iov, (int)parts + 1) : writev(n->fd, iov + 1, (int)parts);
+        if (put < 0 && !net_lost(n))
+            return n->fd < 0 ? count : i;
+    }
+    return count;
+}
+
+static const struct process_net_ops tap_ops = {
+    .rx = tap_rx,
+    .tx = tap_tx,
+    .pending = net_never_pending,
+    .full = net_still_blocked,
+    .close = net_close_fd,
+};
+
+/* The best set of offloads that the kernel takes. UDP super-frames are asked for to learn
+ * whether this kernel knows them, then only sent: an image need not receive them. */
+static u32 negotiate_offloads(int fd)
+{
+    const unsigned tso = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+    u32 uso = ioctl(fd, TUNSETOFFLOAD, tso | TUN_F_USO4 | TUN_F_USO6) == 0 ? NET_USO : 0;
+    if (ioctl(fd, TUNSETOFFLOAD, tso) == 0)
+        return NET_CSUM | NET_RX_CSUM | NET_TSO4 | NET_TSO6 | uso;
+    if (ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM) == 0)
+        return NET_CSUM | NET_RX_CSUM;
+    return 0;
+}
+
+/* The image's address on the wire: made from the interface's own, so that it is the same
+ * after a restart (neighbours keep their ARP entries) and another one on every interface. */
+static void derive_mac(u8 mac[6], const struct ifreq *interface)
+{
+    const u8 *own = (const u8 *)interface->ifr_hwaddr.sa_data;
+    u64 hash = siphash13((struct hash_key){0}, (struct view){own, 6});
+    memcpy(mac, &hash, 6);
+    mac[0] = (u8)((mac[0] & 0xfc) | 0x02); /* locally administered, unicast */
+}
+
+/* From here on `fd` is attached to an interface. */
+static struct process_net *tap_device(int fd, const struct ifreq *interface, u32 head,
+                                      const struct refusal *r)
+{
+    struct tap_net *t = calloc(1, sizeof *t);
+    if (!t)
+        return refuse(r, "no memory for a network device");
+    t->net = (struct process_net){.ops = &tap_ops, .fd = fd, .pcap_fd = -1};
+    t->head = head;
+    t->net.about = (struct host_device){.mtu = 1500};
+
+    struct ifreq req = *interface;
+    if (ioctl(fd, SIOCGIFHWADDR, &req) == 0)
+        derive_mac(t->net.about.mac, &req);
+    req = *interface;
+    int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (s >= 0 && ioctl(s, SIOCGIFMTU, &req) == 0)
+        t->net.about.mtu = (u16)(req.ifr_mtu < 576 ? 576 : req.ifr_mtu > 9000 ? 9000 : req.ifr_mtu);
+    if (s >= 0)
+        close(s);
+    if (head)
+        t->net.about.features = negotiate_offloads(fd);
+    return &t->net;
+}
+
+/* Somebody who has just let go of the interface may hold it for some milliseconds more. */
+static int attach(int fd, struct ifreq *interface)
+{
+    for (int i = 0;; i++) {
+        if (ioctl(fd, TUNSETIFF, interface) == 0)
+            return 0;
+        if (errno != EBUSY || i == BUSY_TRIES)
+            return errno;
+        nanosleep(&(struct timespec){.tv_nsec = BUSY_WAIT_NS}, NULL);
+    }
+}
+
+static void *explain_attach(int error, const char *name, const struct refusal *r)
+{
+    switch (error) {
+    case EPERM:
+        return refuse(r,
+                      "--net tap:%s: belongs to another user; as root: ip tuntap del %s mode tap && "
+                      "ip tuntap add %s mode tap user $USER",
+                      name, name, name);
+    case EBUSY:
+        return refuse(r, "--net tap:%s: in use by another process", name);
+    case EINVAL:
+        return refuse(
+            r, "--net tap:%s: not a tap interface; make one: ip tuntap add NAME mode tap user $USER", name);
+    default:
+        return refuse(r, "--net tap:%s: %s", name, strerror(error));
+    }
+}
+
+/* TUNSETIFF would make an interface that is not there, so look first. */
+static bool interface_is_up(const char *name, const struct refusal *r)
+{
+    struct ifreq req = {0};
+    memcpy(req.ifr_name, name, strlen(name));
+    int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int found = s < 0 ? -1 : ioctl(s, SIOCGIFFLAGS, &req);
+    if (s >= 0)
+        close(s);
+    if (found != 0) {
+        refuse(r,
+               "--net tap:%s: no such interface; make it as root: ip tuntap add %s mode tap user $USER && "
+               "ip addr add 10.9.0.1/24 dev %s && ip link set %s up",
+               name, name, name, name);
+        return false;
+    }
+    if (!(req.ifr_flags & IFF_UP)) {
+        refuse(r, "--net tap:%s: the interface is down; as root: ip link set %s up", name, name);
+        return false;
+    }
+    return true;
+}
+
+struct process_net *net_tap_open(const char *name, const struct refusal *r)
+{
+    struct ifreq interface = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+    int head = OFFLOAD_BYTES;
+    size_t n = strlen(name);
+    if (n == 0 || n >= sizeof interface.ifr_name)
+        return refuse(r, "--net tap:%s: an interface name has 1 to 15 characters", name);
+    memcpy(interface.ifr_name, name, n);
+    if (!interface_is_up(name, r))
+        return NULL;
+
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return refuse(r, "--net tap:%s: cannot open /dev/net/tun: %s (--net user needs no privilege)", name,
+                      strerror(errno));
+    struct process_net *net = NULL;
+    int error = attach(fd, &interface);
+    if (error)
+        explain_attach(error, name, r);
+    else if (ioctl(fd, TUNSETVNETHDRSZ, &head) != 0)
+        refuse(r, "--net tap:%s: no virtio headers of %d bytes: %s", name, head, strerror(errno));
+    else
+        net = tap_device(fd, &interface, (u32)head, r);
+    if (!net)
+        close(fd);
+    return net;
+}
+
+struct process_net *net_tap_adopt(int fd, const struct refusal *r)
+{
+    struct ifreq interface = {0};
+    int head = OFFLOAD_BYTES;
+    if (ioctl(fd, TUNGETIFF, &interface) != 0)
+        return refuse(r, "--net fd:%d: not attached to a tap interface", fd);
+    if (!(interface.ifr_flags & IFF_TAP) || !(interface.ifr_flags & IFF_NO_PI))
+        return refuse(r, "--net fd:%d: must be opened with IFF_TAP and IFF_NO_PI", fd);
+    if (!(interface.ifr_flags & IFF_VNET_HDR))
+        head = 0;
+    else if (ioctl(fd, TUNSETVNETHDRSZ, &head) != 0)
+        return refuse(r, "--net fd:%d: no virtio headers of %d bytes: %s", fd, head, strerror(errno));
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        return refuse(r, "--net fd:%d: %s", fd, strerror(errno));
+    return tap_device(fd, &interface, (u32)head, r);
+}
