@@ -9,7 +9,7 @@
 
 #include "base/types.h"
 
-static bool test_failed;
+static bool test_failed, test_skipped;
 
 #define TEST(name) static void name(void)
 
@@ -33,6 +33,14 @@ static bool test_failed;
         }                                                                   \
     } while (0)
 
+/* Ends a scenario that this machine cannot play, and says so. */
+#define SKIP(reason)                                                        \
+    do {                                                                    \
+        printf("skip %s: %s\n", __func__, reason);                          \
+        test_skipped = true;                                                \
+        return;                                                             \
+    } while (0)
+
 struct test_case {
     const char *name;
     void (*run)(void);
@@ -45,9 +53,10 @@ static int test_main(const char *file, const struct test_case *cases, size_t n, 
     for (size_t i = 0; i < n; i++) {
         if (argc > 1 && strcmp(argv[1], cases[i].name) != 0)
             continue;
-        test_failed = false;
+        test_failed = test_skipped = false;
         cases[i].run();
-        printf("%s %s: %s\n", test_failed ? "not ok" : "ok", file, cases[i].name);
+        if (!test_skipped)
+            printf("%s %s: %s\n", test_failed ? "not ok" : "ok", file, cases[i].name);
         failed += test_failed;
     }
     return failed > 0;
