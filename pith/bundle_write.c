@@ -269,7 +269,8 @@ static u32 buckets_for(size_t files)
     return n;
 }
 
-static void put_table(struct writer *w, const struct maker *m, u32 files, u32 buckets, struct bundle_slot *slots)
+static void put_table(struct writer *w, const struct maker *m, u32 files, u32 buckets,
+                      struct bundle_slot *slots)
 {
     for (u32 i = 0; i < files; i++) {
         struct bundle_text path = m->records[i].path;
@@ -310,6 +311,7 @@ static int put_index(struct maker *m, size_t files, u64 *size)
     u8 header[BUNDLE_HEADER_SIZE];
     struct writer hw = writer_of(SPAN_OF(header));
     bundle_put_header(&hw, &h);
+    must(!hw.full);
     int code = write_at(m, h.index_at, written(&w));
     if (code == EXIT_OK)
         code = write_at(m, 0, written(&hw));
@@ -346,7 +348,8 @@ int bundle_write(const char *dir, const struct bundle_options *options, int out_
     };
     int code = tree_read(dir, &tree);
     /* 31: the largest window, in the gzip format (no name, no time: the same each time). */
-    if (code == EXIT_OK && deflateInit2(&m.z, options->gzip_level, Z_DEFLATED, 31, 9, Z_DEFAULT_STRATEGY) != Z_OK)
+    if (code == EXIT_OK &&
+        deflateInit2(&m.z, options->gzip_level, Z_DEFLATED, 31, 9, Z_DEFAULT_STRATEGY) != Z_OK)
         code = fail("out of memory");
     if (code == EXIT_OK)
         code = put_all(&m, &tree, size);

@@ -56,7 +56,8 @@ static int check_seal(const char *path, struct view file)
     case OK:
         return EXIT_OK;
     case ERR_NOT_FOUND:
-        return fail("%s: has no seal: it is cut off, or was changed by a tool such as strip; build it again", path);
+        return fail("%s: has no seal: it is cut off, or a tool such as strip changed it; build it again",
+                    path);
     case ERR_UNSUPPORTED:
         return fail("%s: is sealed by another version of pith; build it again", path);
     default:

@@ -24,9 +24,9 @@ static bool is_servable_name(const char *name)
 {
     const unsigned char *s = (const unsigned char *)name;
     while (*s) {
-        int more = *s < 0x80 ? 0 : *s >= 0xc2 && *s < 0xe0 ? 1 : *s >= 0xe0 && *s < 0xf0 ? 2 : *s >= 0xf0 && *s < 0xf5 ? 3 : -1;
-        if (more < 0 || *s < 0x20 || *s == 0x7f)
+        if (*s < 0x20 || *s == 0x7f || (*s >= 0x80 && *s < 0xc2) || *s > 0xf4)
             return false;
+        int more = *s < 0x80 ? 0 : *s < 0xe0 ? 1 : *s < 0xf0 ? 2 : 3;
         for (s++; more > 0; more--, s++)
             if ((*s & 0xc0) != 0x80)
                 return false;
@@ -131,7 +131,7 @@ static int walk(struct walk *w, char *name, unsigned depth)
         if (n + 1 + strlen(e->d_name) >= PATH_MAX)
             code = fail("%s/%s: the path is too long", name, e->d_name);
         else if (!is_servable_name(e->d_name))
-            code = fail("%s: holds a file whose name is not UTF-8 or has control characters; rename it", name);
+            code = fail("%s: has a file whose name is not UTF-8 or has control characters; rename it", name);
         else {
             name[n] = '/';
             strcpy(name + n + 1, e->d_name);

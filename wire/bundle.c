@@ -27,7 +27,7 @@ enum err bundle_get_header(struct view bytes, struct bundle_header *out)
     h.size = get_le64(&r);
     h.index_at = get_le64(&r);
     h.index_sum = get_le64(&r);
-    get_skip(&r, 16);
+    get_skip(&r, 8);
     u64 sum = get_le64(&r);
     if (r.bad || !view_eq(name, VIEW("PithBndl")))
         return ERR_MALFORMED;
@@ -201,7 +201,7 @@ void bundle_put_header(struct writer *w, const struct bundle_header *h)
     put_le64(w, h->size);
     put_le64(w, h->index_at);
     put_le64(w, h->index_sum);
-    put_zeroes(w, 16);
+    put_zeroes(w, 8);
     put_le64(w, w->full ? 0 : checksum64(0, view_of(span_first(start, SUMMED))));
 }
 

@@ -3,7 +3,7 @@
  *
  *   header   64 bytes: "PithBndl", u32 version (1), u32 files, u32 buckets (a power
  *            of two, at least 2 * files), u32 texts_n, u64 size, u64 index_at,
- *            u64 index_sum (checksum64 of the index), 8 and 8 zero bytes,
+ *            u64 index_sum (checksum64 of the index), 8 zero bytes,
  *            u64 header_sum (checksum64 of the 56 bytes before it)
  *   bodies   from 64 to index_at, in the order of paths, plain before gzip, each at
  *            the next multiple of 64, gaps zero
@@ -66,7 +66,8 @@ enum err bundle_get_header(struct view bytes, struct bundle_header *out);
 struct bundle_slot bundle_get_slot(struct view bytes, const struct bundle_header *h, u32 at);
 
 /* File `index` (below h->files). ERR_MALFORMED when a view would leave its section. */
-enum err bundle_get_file(struct view bytes, const struct bundle_header *h, u32 index, struct bundle_file *out);
+enum err bundle_get_file(struct view bytes, const struct bundle_header *h, u32 index,
+                         struct bundle_file *out);
 
 /* Everything that later accesses rely on: files in range and in order, the table
  * complete. Reads the index, not the bodies. */
