@@ -58,6 +58,26 @@ u32 fibers_peak(void)
     return scheduler.peak;
 }
 
+bool fibers_ready(void)
+{
+    return !list_empty(&scheduler.ready);
+}
+
+/* A fiber's record lies at the top of its slot of the stacks. */
+static struct fiber *record_of(u32 slot)
+{
+    size_t end = (size_t)(slot + 1) * scheduler.slot_size;
+    size_t size = align_up(sizeof(struct fiber), 64);
+    return (void *)span_sub(scheduler.stacks, end - size, size).p;
+}
+
+void fibers_visit(void (*visit)(const struct fiber_report *r, void *arg), void *arg)
+{
+    for (u32 i = 0; i < scheduler.touched; i++)
+        if (record_of(i)->scope)
+            visit(&record_of(i)->report, arg);
+}
+
 /* ---- switching ------------------------------------------------------------- */
 
 /* The one caller of fiber_switch. Returns when the caller is picked again. */
@@ -129,11 +149,10 @@ static struct fiber *first_use(void)
     if (scheduler.touched == scheduler.count)
         return NULL;
     struct span slot = span_sub(scheduler.stacks, scheduler.touched * scheduler.slot_size, scheduler.slot_size);
-    scheduler.touched++;
     boot_guard_page(span_first(slot, FIBER_PAGE));
     struct span stack = span_from(slot, FIBER_PAGE);
-    size_t record_size = align_up(sizeof(struct fiber), 64);
-    struct fiber *f = (void *)span_from(stack, stack.n - record_size).p;
+    struct fiber *f = record_of(scheduler.touched);
+    scheduler.touched++;
     *f = (struct fiber){
         .report = {
             .magic = FIBER_REPORT_MAGIC,

@@ -26,9 +26,13 @@ struct scope {
  * loop.h and timer.h (a second time forgets all that was). */
 enum err fibers_init(struct arena *a, u32 count, size_t stack_size);
 
-/* Fibers alive now, and the most there were. */
+/* Fibers alive now, and the most there were; whether one is ready to run. */
 u32 fibers_alive(void);
 u32 fibers_peak(void);
+bool fibers_ready(void);
+
+/* Shows every fiber alive, for reports. */
+void fibers_visit(void (*visit)(const struct fiber_report *r, void *arg), void *arg);
 
 void scope_open(struct scope *s, const char *name);
 

@@ -61,7 +61,7 @@ struct turn {
 
 static void run_ready(void)
 {
-    if (!list_empty(&scheduler.ready))
+    if (fibers_ready())
         fibers_run();
 }
 
@@ -106,7 +106,7 @@ void loop_run(void (*fn)(void *arg), void *arg)
             return;
         asked = slept ? scheduler.now : asked;
         u64 next = timers_next();
-        slept = !t.busy && next > scheduler.now && list_empty(&scheduler.ready);
+        slept = !t.busy && next > scheduler.now && !fibers_ready();
         if (slept) {
             ask_host(t.readable, t.writable, next);
         } else if (scheduler.now - asked >= ASK_MS * NS_PER_MS) {

@@ -90,7 +90,7 @@ static u64 next_tick(struct wheel *w)
 static void enter(struct wheel *w, u64 tick)
 {
     w->tick = tick;
-    for (size_t level = WHEEL_LEVELS; level-- > 0;) {
+    for (size_t level = 0; level < WHEEL_LEVELS; level++) {
         if (tick % slot_ticks(level) != 0)
             continue;
         size_t slot = slot_number(tick, level) % WHEEL_SLOTS;

@@ -11,13 +11,23 @@
 
 static bool test_failed, test_skipped;
 
+/* Of host/sim, where a test runs on it: the seed that replays a failure. */
+__attribute__((weak)) void sim_print_seed(void);
+
+static inline void test_fail(void)
+{
+    test_failed = true;
+    if (sim_print_seed)
+        sim_print_seed();
+}
+
 #define TEST(name) static void name(void)
 
 #define CHECK(x)                                                            \
     do {                                                                    \
         if (!(x)) {                                                         \
             printf("# %s:%d: %s: false: %s\n", __FILE__, __LINE__, __func__, #x); \
-            test_failed = true;                                             \
+            test_fail();                                                    \
             return;                                                         \
         }                                                                   \
     } while (0)
@@ -28,7 +38,7 @@ static bool test_failed, test_skipped;
         if (a_ != b_) {                                                     \
             printf("# %s:%d: %s: %s is %llu, not %s, %llu\n", __FILE__, __LINE__, __func__, \
                    #a, a_, #b, b_);                                         \
-            test_failed = true;                                             \
+            test_fail();                                                    \
             return;                                                         \
         }                                                                   \
     } while (0)
