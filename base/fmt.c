@@ -48,6 +48,15 @@ void put_hex_bytes(struct writer *w, struct view v)
         put_hex(w, view_at(v, 0), 2);
 }
 
+void put_ip4(struct writer *w, u32 host_order)
+{
+    for (u32 shift = 24; shift > 0; shift -= 8) {
+        put_dec(w, host_order >> shift & 0xff);
+        put_u8(w, '.');
+    }
+    put_dec(w, host_order & 0xff);
+}
+
 static void put_of3(struct writer *w, struct view names, size_t index)
 {
     put_bytes(w, view_sub(names, index * 3, 3));

@@ -5,6 +5,7 @@
 #define NET_IP_H
 
 #include "net/stack.h"
+#include "wire/ip_sum.h"
 
 enum { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17 };
 enum { IP_TX_HEADER_MAX = 60 }; /* transport header bytes */
@@ -77,10 +78,7 @@ struct tcp *stack_tcp(struct stack *s);       /* what tcp_init stored with stack
 void stack_set_tcp(struct stack *s, struct tcp *t);
 struct net_dev *stack_dev(const struct stack *s);
 
-/* Internet checksum (RFC 1071), not complemented, of `v` added to `sum`. A piece of
- * odd length only last. The pseudo header's part, and the fold to 16 bits. */
-u32 ip_sum(struct view v, u32 sum);
+/* The pseudo header's part of a transport checksum (RFC 9293 §3.1). */
 u32 ip_pseudo_sum(struct ip_addr from, struct ip_addr to, u8 protocol, u32 length);
-u16 ip_sum_fold(u32 sum);
 
 #endif

@@ -1,0 +1,143 @@
+#include "net/link.h"
+
+#include "net/internal.h"
+#include "wire/eth.h"
+#include "wire/ipv4.h"
+
+static void input(struct stack *s, const struct net_rx *rx, u64 now)
+{
+    struct eth e = {0};
+    s->stats.rx_bytes += rx->frame.n;
+    if (eth_decode(rx->frame, &e) != OK || eth_is_group(e.src)) {
+        s->stats.rx_malformed++;
+        return;
+    }
+    bool broadcast = e.dst == ETH_BROADCAST;
+    if (unlikely(!broadcast && e.dst != s->mac)) {
+        s->stats.rx_dropped++;
+        return;
+    }
+    if (likely(e.type == ETH_IPV4))
+        ip_input(s, e.payload, &rx->offload, broadcast, now);
+    else if (e.type == ETH_ARP)
+        arp_input(s, e.payload, now);
+    else
+        s->stats.rx_dropped++;
+}
+
+bool link_take(struct stack *s, u64 now)
+{
+    struct net_rx *first = s->rx.burst;
+    size_t n = net_rx(s->dev, (struct net_rx_burst){first, NET_BURST_MAX});
+    for (size_t i = 0; i < n; i++)
+        input(s, &AT(s->rx.burst, i), now);
+    s->stats.rx_frames += n;
+    return n > 0;
+}
+
+void link_flush(struct stack *s)
+{
+    struct link_tx *l = &s->tx;
+    if (l->burst_n > 0) {
+        size_t took = net_tx(s->dev, (struct net_tx_burst){l->burst, l->burst_n});
+        must(took <= l->burst_n);
+        l->full = took < l->burst_n;
+        s->stats.tx_frames += took;
+        s->stats.tx_dropped += l->burst_n - took;
+        l->burst_n = 0;
+    }
+    if (!l->building)
+        l->slots_n = l->parts_n = 0;
+}
+
+struct ip_tx *ip_tx_begin(struct stack *s, size_t header_n)
+{
+    struct link_tx *l = &s->tx;
+    must(!l->building && header_n <= IP_TX_HEADER_MAX);
+    if (unlikely(l->full))
+        return NULL;
+    if (unlikely(l->slots_n == NET_BURST_MAX || l->parts_n > LINK_PARTS - NET_PARTS_MAX)) {
+        link_flush(s);
+        if (l->full)
+            return NULL;
+    }
+    if (l->slots_n == 0)
+        l->copied_n = 0;
+    struct ip_tx *t = &AT(l->slots, l->slots_n);
+    t->stack = s;
+    t->header_n = (u32)header_n;
+    t->bytes = (u32)header_n;
+    t->parts_first = l->parts_n;
+    t->parts_n = 1;
+    t->copied_first = l->copied_n;
+    fill(ip_tx_header(t), 0);
+    l->building = true;
+    return t;
+}
+
+struct span ip_tx_header(struct ip_tx *t)
+{
+    return span_sub(SPAN_OF(t->frame), ETH_HEADER + IPV4_HEADER, t->header_n);
+}
+
+void ip_tx_part(struct ip_tx *t, struct view payload)
+{
+    must(t->parts_n < NET_PARTS_MAX);
+    AT(t->stack->tx.parts, t->parts_first + t->parts_n) = payload;
+    t->parts_n++;
+    t->bytes += (u32)payload.n;
+}
+
+/* Room in the ring's copies is made by sending what was built before, unless this
+ * very frame lies there already. */
+bool ip_tx_copy(struct ip_tx *t, struct view payload)
+{
+    struct link_tx *l = &t->stack->tx;
+    if (payload.n > LINK_COPY_BYTES - l->copied_n) {
+        if (payload.n > LINK_COPY_BYTES || l->copied_n != t->copied_first)
+            return false;
+        link_flush(t->stack);
+        l->copied_n = t->copied_first = 0;
+    }
+    struct span room = span_sub(SPAN_OF(l->copies), l->copied_n, payload.n);
+    copy(room, payload);
+    l->copied_n += (u32)payload.n;
+    ip_tx_part(t, view_of(room));
+    return true;
+}
+
+void ip_tx_drop(struct ip_tx *t)
+{
+    struct link_tx *l = &t->stack->tx;
+    must(l->building);
+    l->building = false;
+    l->copied_n = t->copied_first;
+}
+
+void link_commit(struct ip_tx *t, size_t headers_n, struct net_offload offload)
+{
+    struct link_tx *l = &t->stack->tx;
+    must(l->building);
+    struct view *parts = &AT(l->parts, t->parts_first);
+    *parts = view_of(span_first(SPAN_OF(t->frame), headers_n));
+    AT(l->burst, l->burst_n) = (struct net_tx){.parts = {parts, t->parts_n}, .offload = offload};
+    l->burst_n++;
+    l->slots_n++;
+    l->parts_n = t->parts_first + t->parts_n;
+    l->building = false;
+    t->stack->stats.tx_bytes += headers_n + t->bytes - t->header_n;
+}
+
+void link_send_copy(struct stack *s, struct view frame, struct net_offload offload)
+{
+    struct ip_tx *t = ip_tx_begin(s, 0);
+    if (!t) {
+        s->stats.tx_dropped++;
+        return;
+    }
+    copy(SPAN_OF(t->frame), view_first(frame, ETH_HEADER));
+    if (ip_tx_copy(t, view_from(frame, ETH_HEADER)))
+        link_commit(t, ETH_HEADER, offload);
+    else
+        ip_tx_drop(t);
+}

@@ -1,0 +1,37 @@
+/* Ethernet II frames (RFC 894). A hardware address is a number of 48 bits, its
+ * first byte the highest. Pure functions; views lie in the decoded frame. */
+#ifndef WIRE_ETH_H
+#define WIRE_ETH_H
+
+#include "base/codec.h"
+
+enum { ETH_HEADER = 14, ETH_IPV4 = 0x0800, ETH_ARP = 0x0806 };
+
+#define ETH_BROADCAST ((u64)0xffffffffffff)
+
+struct eth {
+    u64 dst, src;
+    u16 type;
+    struct view payload;
+};
+
+/* True for a group address: never a sender's. */
+static inline bool eth_is_group(u64 mac)
+{
+    return (mac >> 40 & 1) != 0;
+}
+
+/* The number of a device's six bytes, and the way back. */
+u64 eth_mac(struct view six);
+void eth_put_mac(struct writer *w, u64 mac);
+
+/* ERR_MALFORMED: shorter than a header. */
+enum err eth_decode(struct view frame, struct eth *out);
+
+/* The header; the payload is the caller's to put. */
+void eth_encode(struct writer *w, const struct eth *e);
+
+/* The same into the start of a frame that is being built, for the hot path. */
+void eth_store(struct span frame, u64 dst, u64 src, u16 type);
+
+#endif

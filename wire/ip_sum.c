@@ -1,0 +1,42 @@
+#include "wire/ip_sum.h"
+
+#include "base/codec.h"
+#include "base/num.h"
+
+static u64 halves(u64 x)
+{
+    return (x & 0xffffffff) + (x >> 32);
+}
+
+/* The sum is taken in the machine's order and turned round once at the end, which
+ * RFC 1071 §2(B) shows to be the same. */
+u32 ip_sum(struct view v, u32 sum)
+{
+    u64 acc = 0;
+    while (v.n >= 32) {
+        acc += halves(load_le64(v, 0)) + halves(load_le64(v, 8));
+        acc += halves(load_le64(v, 16)) + halves(load_le64(v, 24));
+        v = view_from(v, 32);
+    }
+    while (v.n >= 4) {
+        acc += load_le32(v, 0);
+        v = view_from(v, 4);
+    }
+    if (v.n >= 2) {
+        acc += load_le16(v, 0);
+        v = view_from(v, 2);
+    }
+    if (v.n > 0)
+        acc += view_at(v, 0);
+    acc = halves(acc);
+    acc = (acc & 0xffff) + (acc >> 16);
+    acc = (acc & 0xffff) + (acc >> 16);
+    acc = (acc & 0xffff) + (acc >> 16);
+    return (u32)halves(halves((u64)sum + swap16((u16)acc)));
+}
+
+u16 ip_sum_fold(u32 sum)
+{
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (u16)((sum & 0xffff) + (sum >> 16));
+}

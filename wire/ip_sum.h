@@ -1,0 +1,15 @@
+/* The Internet checksum (RFC 1071): the one's complement sum of 16-bit words in
+ * network order. Sums of pieces add up as long as every piece but the last has an
+ * even length. */
+#ifndef WIRE_IP_SUM_H
+#define WIRE_IP_SUM_H
+
+#include "base/view.h"
+
+/* `v` added to `sum`, not complemented. */
+u32 ip_sum(struct view v, u32 sum);
+
+/* The 16 bits that go into a header once complemented. */
+u16 ip_sum_fold(u32 sum);
+
+#endif
