@@ -15,7 +15,7 @@ MAKEFLAGS += --no-builtin-rules
 CC := clang-19
 B := build
 
-all: $(B)/pith images
+all: $(B)/pith images $(B)/lib/libpith.a
 
 # ---- packages ---------------------------------------------------------------
 # One list, ./packages. What is there already is not asked for again.
@@ -77,6 +77,19 @@ $(B)/image/%.o: %.S | build-packages
 	@mkdir -p $(@D)
 	$(CC) -I. -MMD -c $< -o $@
 
+# For `pith build`: the same objects in one file, and the flags as C strings.
+$(B)/lib/libpith.a: $(IMAGE_O)
+	@mkdir -p $(@D)
+	@rm -f $@
+	llvm-ar-19 qcs $@ $^
+c_words = $(foreach word,$1,"$(word)",)
+$(B)/gen/profile.h: Makefile
+	@mkdir -p $(@D)
+	@echo '#define PROFILE_CC "$(CC)"' >$@
+	@echo '#define PROFILE_OBJCOPY "llvm-objcopy-19"' >>$@
+	@echo '#define PROFILE_COMPILE $(call c_words,$(filter-out -I.,$(PROFILE)) $(STRICT))' >>$@
+	@echo '#define PROFILE_LINK $(call c_words,$(IMAGE_LINK))' >>$@
+
 # ---- the catalogue ------------------------------------------------------------
 
 APPLIANCES := $(notdir $(patsubst %/,%,$(dir $(wildcard appliance/*/main.c))))
@@ -101,7 +114,7 @@ $(B)/gen/seal: pith/tool/seal.c wire/seal.c $(filter-out base/mem.c,$(wildcard b
 
 MUSL := musl-gcc -std=gnu11 -O2 -g -static -no-pie -fno-pie -I. -I$(B)/gen -Wall -Wextra -Werror -Wshadow \
         -Wstrict-prototypes -Wmissing-prototypes -Wno-unknown-pragmas -Wno-missing-field-initializers \
-        -Wno-attributes -D_GNU_SOURCE -fstack-protector-strong \
+        -Wno-attributes -D_GNU_SOURCE -fstack-protector-strong -fno-omit-frame-pointer \
         -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu
 PITH_C := $(wildcard pith/*.c host/process/*.c wire/*.c) $(filter-out base/mem.c,$(wildcard base/*.c))
 PITH_O := $(PITH_C:%.c=$(B)/pith.d/%.o)
@@ -109,11 +122,12 @@ PITH_O := $(PITH_C:%.c=$(B)/pith.d/%.o)
 $(B)/pith.d/%.o: %.c $(B)/gen/filter.h | build-packages
 	@mkdir -p $(@D)
 	$(MUSL) -MMD -c $< -o $@
+$(B)/pith.d/pith/build.o: $(B)/gen/profile.h
 $(B)/pith: $(PITH_O)
 	$(MUSL) $^ /usr/lib/x86_64-linux-gnu/libz.a -o $@
 
 # The sandbox's filter is compiled by libseccomp here, not at every start.
-$(B)/gen/filter.h: host/process/tool/filter.c | build-packages
+$(B)/gen/filter.h: host/process/tool/filter.c host/process/process.h | build-packages
 	@mkdir -p $(@D)
 	gcc -O1 -Wall -Werror -I. $< -lseccomp -o $(B)/gen/filter
 	$(B)/gen/filter > $@

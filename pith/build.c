@@ -1,0 +1,393 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pith/bundle.h"
+#include "pith/command.h"
+#include "pith/image.h"
+#include "pith/listing.h"
+#include "pith/output.h"
+#include "pith/spawn.h"
+#include "pith/toolkit.h"
+#include "profile.h" /* PROFILE_CC, PROFILE_COMPILE, PROFILE_LINK: the Makefile's own flags */
+
+enum { SOURCES_MAX = 256, JOBS_MAX = 8, WORDS_MAX = 64 + SOURCES_MAX, EXIT_INTERRUPTED = 128 + SIGINT };
+
+struct build {
+    const char *dir, *bundle_dir;
+    bool quiet;
+    char name[64];                /* of the appliance: the directory's */
+    char image[PATH_MAX], debug[PATH_MAX], scratch[PATH_MAX];
+    struct toolkit toolkit;
+    char *sources[SOURCES_MAX];   /* names within dir, in order */
+    size_t sources_n;
+};
+
+/* A command line for a tool. */
+struct words {
+    const char *w[WORDS_MAX];
+    size_t n;
+};
+
+struct hint {
+    const char *seen, *advice;
+};
+
+/* What a message of the compiler or linker means here, and what to do about it. */
+static const struct hint hints[] = {
+    {"unsafe-buffer-usage", "views, not pointers: index and move through base/view.h, arrays through AT(); "
+                            "see doc/safety.md"},
+    {"undefined symbol: appliance_main", "main.c defines `enum err appliance_main(struct scope *root)`; "
+                                         "see fiber/appliance.h"},
+    {"undefined symbol: appliance_manifest", "main.c declares the image with APPLIANCE(.name = …); "
+                                             "see sig/manifest.h"},
+    {"undefined symbol: malloc", "there is no malloc: memory comes from arenas and pools (base/arena.h)"},
+    {"undefined symbol: printf", "there is no C library: text is written with base/fmt.h and say()"},
+    {"undefined symbol:", "an image has no C library and no system calls: only what Pith's headers declare"},
+    {"file not found", "includes are written from the root of Pith: #include \"fiber/appliance.h\""},
+};
+
+static void add(struct words *w, const char *word)
+{
+    must(w->n + 1 < WORDS_MAX);
+    w->w[w->n++] = word;
+}
+
+static void add_all(struct words *w, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        add(w, words[i]);
+}
+
+static void tell(const struct build *b, const char *what, const char *name)
+{
+    if (!b->quiet && isatty(2))
+        fprintf(stderr, "\r\033[K%s %s", what, name);
+}
+
+static void tell_end(void)
+{
+    if (isatty(2))
+        fprintf(stderr, "\r\033[K");
+}
+
+/* What the tool said, then at most one hint. */
+static void show_messages(int fd)
+{
+    struct view text = memory_file_map(fd);
+    if (text.n > 0) {
+        tell_end();
+        fwrite(text.p, 1, text.n, stderr);
+    }
+    for (size_t i = 0; i < COUNT(hints); i++)
+        if (view_find_seq(text, view_z(hints[i].seen)) < text.n) {
+            fprintf(stderr, "pith: hint: %s\n", hints[i].advice);
+            break;
+        }
+    memory_file_unmap(text);
+}
+
+static int cannot_start(const char *tool)
+{
+    return errno == ENOENT ? fail("%s is not installed: apt-get install clang-19 lld-19 llvm-19", tool)
+                           : fail("%s: %s", tool, strerror(errno));
+}
+
+struct job {
+    pid_t pid;
+    int messages;
+};
+
+static int start_job(struct job *j, const struct words *w)
+{
+    j->messages = memory_file("messages");
+    j->pid = spawn(w->w, -1, j->messages, j->messages);
+    return j->pid > 0 ? EXIT_OK : cannot_start(w->w[0]);
+}
+
+static int end_job(struct job *j, const char *what, const char *name)
+{
+    int code = spawn_wait(j->pid);
+    if (code != 0)
+        show_messages(j->messages);
+    close(j->messages);
+    if (code == EXIT_INTERRUPTED)
+        return code;
+    return code == 0 ? EXIT_OK : fail("%s %s failed; the messages are above", what, name);
+}
+
+static int run_tool(struct words *w, const char *what, const char *name)
+{
+    struct job j;
+    add(w, NULL);
+    int code = start_job(&j, w);
+    return code == EXIT_OK ? end_job(&j, what, name) : code;
+}
+
+static const char *object_of(const struct build *b, size_t i, char out[PATH_MAX])
+{
+    snprintf(out, PATH_MAX, "%.3900s/%zu.o", b->scratch, i);
+    return out;
+}
+
+static int start_compile(const struct build *b, size_t i, struct job *j)
+{
+    static const char *const flags[] = {PROFILE_COMPILE};
+    char object[PATH_MAX], source[PATH_MAX], include[PATH_MAX + 2];
+    struct words w = {0};
+    bool here = strcmp(b->dir, ".") == 0;
+    snprintf(source, sizeof source, "%.3500s%s%s", here ? "" : b->dir, here ? "" : "/", b->sources[i]);
+    snprintf(include, sizeof include, "-I%s", b->toolkit.include);
+    add(&w, PROFILE_CC);
+    add_all(&w, flags, COUNT(flags));
+    add(&w, include);
+    if (isatty(2))
+        add(&w, "-fcolor-diagnostics");
+    add(&w, "-c");
+    add(&w, source);
+    add(&w, "-o");
+    add(&w, object_of(b, i, object));
+    add(&w, NULL);
+    tell(b, "compiling", b->sources[i]);
+    return start_job(j, &w);
+}
+
+/* As many compilers at once as there are processors; messages in the order of files. */
+static int compile_all(const struct build *b)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t at_once = processors < 1 ? 1 : processors > JOBS_MAX ? JOBS_MAX : (size_t)processors;
+    struct job jobs[SOURCES_MAX];
+    size_t started = 0, ended = 0;
+    int code = EXIT_OK;
+    while (ended < started || (code == EXIT_OK && started < b->sources_n)) {
+        if (code == EXIT_OK && started < b->sources_n && started - ended < at_once) {
+            code = start_compile(b, started, &jobs[started]);
+            started += code == EXIT_OK;
+            continue;
+        }
+        int result = end_job(&jobs[ended], "compiling", b->sources[ended]);
+        code = code == EXIT_OK ? result : code;
+        ended++;
+    }
+    return code;
+}
+
+static int link_image(const struct build *b)
+{
+    static const char *const flags[] = {PROFILE_LINK};
+    static char objects[SOURCES_MAX][PATH_MAX];
+    struct words w = {0};
+    add(&w, PROFILE_CC);
+    add_all(&w, flags, COUNT(flags));
+    for (size_t i = 0; i < b->sources_n; i++)
+        add(&w, object_of(b, i, objects[i]));
+    add(&w, b->toolkit.library);
+    add(&w, "-o");
+    add(&w, b->debug);
+    tell(b, "linking", b->name);
+    return run_tool(&w, "linking", b->name);
+}
+
+/* The image keeps its symbols; the debug information stays in NAME.debug. */
+static int finish_image(const struct build *b, struct output *o)
+{
+    struct words w = {0};
+    struct image image;
+    add(&w, PROFILE_OBJCOPY);
+    add(&w, "--strip-debug");
+    add(&w, b->debug);
+    add(&w, o->temporary);
+    int code = run_tool(&w, "finishing", b->name);
+    if (code != EXIT_OK)
+        return code;
+    /* objcopy replaced the file that was opened. */
+    int fd = open(o->temporary, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return fail("%s: %s", o->path, strerror(errno));
+    code = image_seal(o->path, fd);
+    struct mapped file;
+    if (code == EXIT_OK && (code = map_file(o->temporary, &file)) == EXIT_OK) {
+        code = image_decode(&image, o->path, file);
+        unmap_file(&file);
+    }
+    close(fd);
+    return code;
+}
+
+static int add_bundle(const struct build *b)
+{
+    struct image image;
+    int code = image_open(&image, b->image);
+    if (code != EXIT_OK)
+        return code;
+    code = image_with_bundle(&image, b->bundle_dir, &bundle_sealed, b->image);
+    image_close(&image);
+    return code;
+}
+
+static void remove_scratch(const struct build *b)
+{
+    char object[PATH_MAX];
+    for (size_t i = 0; i < b->sources_n; i++)
+        unlink(object_of(b, i, object));
+    rmdir(b->scratch);
+}
+
+static int make_image(struct build *b)
+{
+    struct output o;
+    const char *temporary = getenv("TMPDIR");
+    snprintf(b->scratch, sizeof b->scratch, "%.3900s/pith-build-XXXXXX", temporary ? temporary : "/tmp");
+    if (!mkdtemp(b->scratch))
+        return fail("%s: %s; set TMPDIR to a directory that can be written", b->scratch, strerror(errno));
+    int code = compile_all(b);
+    if (code == EXIT_OK)
+        code = link_image(b);
+    remove_scratch(b);
+    if (code == EXIT_OK && (code = output_open(&o, b->image, 0644)) == EXIT_OK) {
+        code = finish_image(b, &o);
+        if (code == EXIT_OK)
+            code = output_commit(&o);
+        else
+            output_abandon(&o);
+    }
+    if (code == EXIT_OK && b->bundle_dir)
+        code = add_bundle(b);
+    return code;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int find_sources(struct build *b)
+{
+    DIR *d = opendir(b->dir);
+    if (!d)
+        return fail("%s: %s", b->dir, strerror(errno));
+    int code = EXIT_OK;
+    for (struct dirent *e; code == EXIT_OK && (e = readdir(d)) != NULL;) {
+        if (e->d_name[0] == '.' || !view_ends(view_z(e->d_name), VIEW(".c")))
+            continue;
+        if (b->sources_n == SOURCES_MAX)
+            code = fail("%s: more than %d .c files", b->dir, SOURCES_MAX);
+        else
+            b->sources[b->sources_n++] = strdup(e->d_name);
+    }
+    closedir(d);
+    if (code == EXIT_OK && b->sources_n == 0)
+        return fail("%s: holds no .c file; `pith new NAME` writes an appliance to start from", b->dir);
+    qsort(b->sources, b->sources_n, sizeof b->sources[0], by_name);
+    return code;
+}
+
+/* NAME.pith and NAME.debug lie in the directory, which NAME is the name of. */
+static int name_outputs(struct build *b, const char *out)
+{
+    char whole[PATH_MAX];
+    if (!realpath(b->dir, whole))
+        return fail("%s: %s", b->dir, strerror(errno));
+    snprintf(b->name, sizeof b->name, "%.60s", strrchr(whole, '/') + 1);
+    if (b->name[0] == 0)
+        snprintf(b->name, sizeof b->name, "image");
+    if (out)
+        snprintf(b->image, sizeof b->image, "%.4000s", out);
+    else if (strcmp(b->dir, ".") == 0)
+        snprintf(b->image, sizeof b->image, "%s.pith", b->name);
+    else
+        snprintf(b->image, sizeof b->image, "%.4000s/%s.pith", b->dir, b->name);
+    size_t stem = strlen(b->image);
+    if (view_ends(view_z(b->image), VIEW(".pith")))
+        stem -= strlen(".pith");
+    snprintf(b->debug, sizeof b->debug, "%.*s.debug", (int)stem, b->image);
+    return EXIT_OK;
+}
+
+static u64 now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
+}
+
+static int build(struct build *b, const char *out)
+{
+    struct mapped file;
+    u64 start = now_ms();
+    int code = name_outputs(b, out);
+    if (code == EXIT_OK)
+        code = find_sources(b);
+    if (code == EXIT_OK)
+        code = toolkit_find(&b->toolkit);
+    /* Ctrl-C ends the tools; what they leave is then removed here. */
+    void (*before)(int) = signal(SIGINT, SIG_IGN);
+    if (code == EXIT_OK)
+        code = make_image(b);
+    signal(SIGINT, before);
+    for (size_t i = 0; i < b->sources_n; i++)
+        free(b->sources[i]);
+    tell_end();
+    if (code != EXIT_OK || b->quiet || map_file(b->image, &file) != EXIT_OK)
+        return code;
+    u64 ms = now_ms() - start;
+    printf("%s: %s, built in %u.%u s; run it with `pith run %s%s`\n", b->image, human_size(file.bytes.n),
+           (unsigned)(ms / 1000), (unsigned)(ms / 100 % 10), strchr(b->image, '/') ? "" : "./", b->image);
+    unmap_file(&file);
+    return EXIT_OK;
+}
+
+static int run_build(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"bundle", required_argument, NULL, 'b'},
+        {"quiet", no_argument, NULL, 'q'},
+        {0},
+    };
+    static struct build b;
+    const char *out = NULL;
+    opterr = 0;
+    optind = 1;
+    for (int c; (c = getopt_long(argc, argv, ":o:q", options, NULL)) != -1;) {
+        if (c == 'o')
+            out = optarg;
+        else if (c == 'b')
+            b.bundle_dir = optarg;
+        else if (c == 'q')
+            b.quiet = true;
+        else
+            return usage(&command_build, c == ':' ? "%s needs a value" : "there is no option %s",
+                         argv[optind - 1]);
+    }
+    if (argc - optind > 1)
+        return usage(&command_build, "name one directory, not %d", argc - optind);
+    b.dir = optind < argc ? argv[optind] : ".";
+    return build(&b, out);
+}
+
+const struct command command_build = {
+    .name = "build",
+    .summary = "compile a directory with main.c into an image",
+    .help = "usage: pith build [DIR] [-o FILE] [--bundle FILES]\n"
+            "\n"
+            "Compiles every .c file in DIR (here, if none is named) under the safety\n"
+            "profile of all images, links it with what it calls of Pith, and seals it.\n"
+            "Writes DIR/NAME.pith, the image, and DIR/NAME.debug, its debug information,\n"
+            "where NAME is the directory's name. `pith run` in DIR runs it.\n"
+            "\n"
+            "  -o, --output FILE     where to write the image\n"
+            "      --bundle FILES    put the files below that directory into the image\n"
+            "  -q, --quiet           say nothing when all is well\n"
+            "\n"
+            "Needs clang-19, lld-19 and llvm-19.\n",
+    .run = run_build,
+};
