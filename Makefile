@@ -99,7 +99,7 @@ images: $(APPLIANCES:%=$(B)/%.pith)
 
 # The image keeps its symbols; its debug information lies beside it.
 .SECONDEXPANSION:
-$(B)/%.pith: $$(patsubst %.c,$(B)/image/%.o,$$(wildcard appliance/$$*/*.c)) $(IMAGE_O) $(B)/gen/seal
+$(B)/%.pith: $$(addprefix $(B)/image/,$$(addsuffix .o,$$(basename $$(wildcard appliance/$$*/*.c)))) $(IMAGE_O) $(B)/gen/seal
 	$(CC) $(IMAGE_LINK) $(filter $(B)/image/appliance/%,$^) \
 	    -Wl,--start-lib $(IMAGE_O) -Wl,--end-lib -o $(B)/$*.debug
 	llvm-objcopy-19 --strip-debug $(B)/$*.debug $@

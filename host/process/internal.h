@@ -1,0 +1,49 @@
+/* What the files of the process host share. Host functions get no context argument
+ * and signal handlers none of ours, so the one running image is a global: `process`. */
+#ifndef HOST_PROCESS_INTERNAL_H
+#define HOST_PROCESS_INTERNAL_H
+
+#include <signal.h>
+#include <time.h>
+
+#include "host/process/process.h"
+
+/* A piece of the address space, for the loader and for reports. */
+struct area {
+    u8 *p;
+    size_t n;
+};
+
+struct process {
+    const char *name;
+    const struct elf *elf;
+    struct view bundle;
+    u8 *base;                    /* of the image */
+    struct area stack, info, memory, windows[PROCESS_DEVICES_MAX];
+    struct process_net *nets[PROCESS_DEVICES_MAX];
+    u32 devices_n;
+    u64 spin_ns;
+    bool core;
+    bool traffic;                /* the last wait ended because a device was ready */
+    volatile sig_atomic_t stops; /* how often the user asked it to end */
+    volatile sig_atomic_t stop_unseen;
+    struct timespec sleep;       /* what ppoll is given; see on_stop */
+};
+
+extern struct process process;
+
+extern const struct host_table process_table;
+
+/* Maps image, stack and memory and applies relocations: fills `process`, and the
+ * boot record. False: `error` says why. */
+bool process_load(const struct process_plan *plan, const struct host_boot **boot, char *error,
+                  size_t error_n);
+
+/* Moves descriptors to their fixed numbers, installs the signal handlers, then
+ * gives everything else up for good. */
+bool process_seal(const struct process_plan *plan, char *error, size_t error_n);
+
+/* The handler of SIGSEGV, SIGBUS, SIGILL and SIGFPE: reports and ends. */
+void process_crashed(int signal, siginfo_t *info, void *context);
+
+#endif

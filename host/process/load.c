@@ -1,0 +1,208 @@
+/* Lays the image and its memory out in one reservation of address space, which
+ * the kernel places at random:
+ *
+ *   image | guard | stack | boot record | guard | memory | guard | window | guard …
+ *
+ * Guards stay inaccessible. The image's segments are mappings of its file, so that
+ * debuggers, profilers and core files find its symbols. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include "base/num.h"
+#include "host/process/internal.h"
+#include "sig/manifest.h"
+
+enum { STACK_SIZE = 64 * 1024 };
+
+struct process process;
+
+static bool refuse(char *error, size_t error_n, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error, error_n, format, args);
+    va_end(args);
+    return false;
+}
+
+static size_t pages(size_t n)
+{
+    return align_up(n, ELF_PAGE);
+}
+
+static size_t texts_size(const struct process_plan *plan)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < plan->keys_n; i++)
+        n += plan->keys[i].name_n + plan->keys[i].value_n;
+    return n;
+}
+
+static size_t info_size(const struct process_plan *plan)
+{
+    return sizeof(struct host_boot) + plan->keys_n * sizeof(struct host_key) +
+           plan->devices_n * sizeof(struct host_device) + texts_size(plan);
+}
+
+/* Takes the next n bytes of the reservation, and leaves a guard page after them. */
+static struct area take(u8 **at, size_t n)
+{
+    struct area a = {*at, n};
+    *at += pages(n) + ELF_PAGE;
+    return a;
+}
+
+/* Decides where everything lies; the answer is the size of it all. */
+static size_t lay_out(const struct process_plan *plan, u8 *base)
+{
+    u64 windows = 0;
+    u8 *at = base + plan->elf->span + ELF_PAGE;
+    process.base = base;
+    process.stack = (struct area){at, STACK_SIZE};
+    at += STACK_SIZE;
+    process.info = take(&at, info_size(plan));
+    for (size_t i = 0; i < plan->devices_n; i++)
+        windows += plan->devices[i].rx_window_n;
+    process.memory = take(&at, (plan->memory_n - windows) & ~(u64)(ELF_PAGE - 1));
+    for (size_t i = 0; i < plan->devices_n; i++)
+        process.windows[i] = take(&at, plan->devices[i].rx_window_n);
+    return (size_t)(at - base);
+}
+
+static bool open_up(struct area a, int access)
+{
+    return a.n == 0 || mprotect(a.p, pages(a.n), access) == 0;
+}
+
+static int access_of(const struct elf_segment *s)
+{
+    return (s->flags & ELF_R ? PROT_READ : 0) | (s->flags & ELF_W ? PROT_WRITE : 0) |
+           (s->flags & ELF_X ? PROT_EXEC : 0);
+}
+
+/* The file part by mapping, the rest of its last page zeroed, further pages from
+ * the reservation, which is zero. */
+static bool map_segment(const struct process_plan *plan, const struct elf_segment *s)
+{
+    u64 slack = s->address % ELF_PAGE;
+    u8 *start = process.base + s->address - slack;
+    size_t from_file = s->file_n > 0 ? pages(slack + s->file_n) : 0, whole = pages(slack + s->mem_n);
+    if (from_file > 0 && mmap(start, from_file, access_of(s), MAP_PRIVATE | MAP_FIXED, plan->image_fd,
+                              (off_t)(s->offset - slack)) == MAP_FAILED)
+        return false;
+    if ((s->flags & ELF_W) && from_file > 0 && s->mem_n > s->file_n && (slack + s->file_n) % ELF_PAGE != 0)
+        memset(start + slack + s->file_n, 0, from_file - slack - s->file_n);
+    return whole == from_file || open_up((struct area){start + from_file, whole - from_file}, access_of(s));
+}
+
+static bool relocate(const struct elf *e)
+{
+    struct elf_relocations it = elf_relocations_of(e);
+    struct elf_relocation r;
+    while (elf_relocation_next(&it, &r)) {
+        u64 value = (u64)process.base + r.value;
+        memcpy(process.base + r.at, &value, sizeof value);
+    }
+    return !it.bad;
+}
+
+static bool map_image(const struct process_plan *plan, char *error, size_t error_n)
+{
+    const struct elf *e = plan->elf;
+    for (u32 i = 0; i < e->segments_n; i++)
+        if (!map_segment(plan, &e->segments[i]))
+            return refuse(error, error_n, "the image could not be mapped: %m");
+    if (!relocate(e))
+        return refuse(error, error_n, "the image is damaged: its relocations make no sense; build it again");
+    if (!open_up((struct area){process.base + e->relro, e->relro_n}, PROT_READ))
+        return refuse(error, error_n, "the image could not be protected: %m");
+    return true;
+}
+
+static char *put_text_at(char **at, const char *text, size_t n)
+{
+    char *start = *at;
+    memcpy(start, text, n);
+    *at += n;
+    return start;
+}
+
+/* What struct process_net says of a device, with the window it gets here. */
+static struct host_device describe(size_t index)
+{
+    if (!process.nets[index])
+        return (struct host_device){0};
+    struct host_device d = process.nets[index]->about;
+    d.kind = DEVICE_NET;
+    d.rx_window = process.windows[index].p;
+    d.rx_window_n = process.windows[index].n;
+    process.nets[index]->about = d;
+    return d;
+}
+
+/* The boot record, then its keys, devices and texts; nothing of it may change
+ * while the image runs. */
+static const struct host_boot *write_boot(const struct process_plan *plan)
+{
+    struct host_boot *b = (struct host_boot *)process.info.p;
+    struct host_key *keys = (struct host_key *)(b + 1);
+    struct host_device *devices = (struct host_device *)(keys + plan->keys_n);
+    char *texts = (char *)(devices + plan->devices_n);
+    for (size_t i = 0; i < plan->keys_n; i++) {
+        keys[i] = plan->keys[i];
+        keys[i].name = put_text_at(&texts, keys[i].name, keys[i].name_n);
+        keys[i].value = put_text_at(&texts, keys[i].value, keys[i].value_n);
+    }
+    for (size_t i = 0; i < plan->devices_n; i++)
+        devices[i] = describe(i);
+    *b = (struct host_boot){
+        .magic = HOST_MAGIC,
+        .abi = HOST_ABI,
+        .size = sizeof *b,
+        .table = &process_table,
+        .memory = process.memory.p,
+        .memory_n = process.memory.n,
+        .bundle = plan->bundle.p,
+        .bundle_n = plan->bundle.n,
+        .keys = keys,
+        .keys_n = plan->keys_n,
+        .devices = devices,
+        .devices_n = plan->devices_n,
+    };
+    return getrandom(b->entropy, sizeof b->entropy, 0) == sizeof b->entropy ? b : NULL;
+}
+
+bool process_load(const struct process_plan *plan, const struct host_boot **boot, char *error, size_t error_n)
+{
+    process.name = plan->name;
+    process.elf = plan->elf;
+    process.bundle = plan->bundle;
+    process.core = plan->core;
+    process.spin_ns = (u64)plan->spin_us * 1000;
+    process.devices_n = (u32)plan->devices_n;
+    for (size_t i = 0; i < plan->devices_n; i++)
+        process.nets[i] = plan->devices[i].net;
+
+    size_t size = lay_out(plan, NULL);
+    u8 *base = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return refuse(error, error_n, "no address space for %zu MiB: %m; ask for less with --mem",
+                      size >> 20);
+    lay_out(plan, base);
+    if (!map_image(plan, error, error_n))
+        return false;
+    struct area low = {process.stack.p, process.stack.n + process.info.n};
+    bool opened = open_up(low, PROT_READ | PROT_WRITE) && open_up(process.memory, PROT_READ | PROT_WRITE);
+    for (size_t i = 0; i < plan->devices_n && opened; i++)
+        opened = open_up(process.windows[i], PROT_READ | PROT_WRITE);
+    if (!opened)
+        return refuse(error, error_n,
+                      "the system has no %llu KiB of memory for it: %m; ask for less with --mem",
+                      (unsigned long long)plan->memory_n >> 10);
+    *boot = write_boot(plan);
+    return (*boot && open_up(process.info, PROT_READ)) ||
+           refuse(error, error_n, "the system gives no entropy: %m");
+}

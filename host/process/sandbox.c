@@ -1,0 +1,124 @@
+/* Gives everything up but the devices: descriptors, privileges, files, processes,
+ * and at last all system calls but those of tool/filter.c. Each step only takes
+ * away; one that an older kernel lacks is covered by the filter, which is not
+ * optional. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+
+#include "filter.h"
+#include "host/process/internal.h"
+
+static bool refuse(char *error, size_t error_n, const char *what)
+{
+    snprintf(error, error_n, "the sandbox could not be closed: %s: %m", what);
+    return false;
+}
+
+/* SIGTERM and SIGINT. The first asks the image to end; the second does not ask. By
+ * setting the time of a sleep that is about to begin to zero it wakes wait_for in
+ * every case. */
+static void on_stop(int signal)
+{
+    if (process.stops++ > 0)
+        _exit(128 + signal);
+    process.stop_unseen = 1;
+    process.sleep = (struct timespec){0};
+}
+
+/* On a stack of their own: the image's stacks are small, and may be what broke. */
+static bool handle_signals(void)
+{
+    static u8 stack[32 * 1024] __attribute__((aligned(16)));
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE}, stops[] = {SIGTERM, SIGINT};
+    const stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
+    struct sigaction crash = {.sa_sigaction = process_crashed,
+                              .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
+    struct sigaction stop = {.sa_handler = on_stop, .sa_flags = SA_ONSTACK | SA_RESTART};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    bool done = sigaltstack(&alternate, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0;
+    for (size_t i = 0; i < COUNT(crashes) && done; i++)
+        done = sigaction(crashes[i], &crash, NULL) == 0;
+    for (size_t i = 0; i < COUNT(stops) && done; i++)
+        done = sigaction(stops[i], &stop, NULL) == 0;
+    return done;
+}
+
+/* First all out of the way, then each to its place; the rest is closed. */
+static bool number_descriptors(void)
+{
+    bool used[PROCESS_FD_END] = {[STDOUT_FILENO] = true, [STDERR_FILENO] = true};
+    for (u32 i = 0; i < process.devices_n; i++) {
+        struct process_net *n = process.nets[i];
+        if (n && (n->fd = fcntl(n->fd, F_DUPFD, PROCESS_FD_END)) < 0)
+            return false;
+        if (n && n->pcap_fd >= 0 && (n->pcap_fd = fcntl(n->pcap_fd, F_DUPFD, PROCESS_FD_END)) < 0)
+            return false;
+    }
+    for (u32 i = 0; i < process.devices_n; i++) {
+        struct process_net *n = process.nets[i];
+        if (!n)
+            continue;
+        n->fd = dup2(n->fd, PROCESS_FD_DEVICES + (int)i);
+        used[n->fd] = true;
+        if (n->pcap_fd >= 0) {
+            n->pcap_fd = dup2(n->pcap_fd, PROCESS_FD_CAPTURES + (int)i);
+            used[n->pcap_fd] = true;
+        }
+    }
+    for (int fd = 0; fd < PROCESS_FD_END && process.devices_n > 0; fd++)
+        if (!used[fd])
+            close(fd);
+    unsigned rest = process.devices_n > 0 ? PROCESS_FD_END : STDERR_FILENO + 1;
+    return syscall(SYS_close_range, rest, ~0u, 0) == 0;
+}
+
+/* RLIMIT_FSIZE stays: the console may be a file, and a full one is the user's. */
+static bool limit(const struct process_plan *plan)
+{
+    const struct rlimit none = {0}, fds = {PROCESS_FD_END, PROCESS_FD_END};
+    return setrlimit(RLIMIT_NPROC, &none) == 0 && setrlimit(RLIMIT_NOFILE, &fds) == 0 &&
+           (plan->core || setrlimit(RLIMIT_CORE, &none) == 0);
+}
+
+/* No file can be named any more. Kernels without Landlock, or with it turned off,
+ * rely on the filter alone. */
+static void deny_files(void)
+{
+    static const u64 rights_of_abi[] = {0, (1 << 13) - 1, (1 << 14) - 1, (1 << 15) - 1};
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (abi < 1)
+        return;
+    u64 rights = rights_of_abi[abi < 3 ? abi : 3];
+    int rules = (int)syscall(SYS_landlock_create_ruleset, &rights, sizeof rights, 0);
+    if (rules < 0)
+        return;
+    syscall(SYS_landlock_restrict_self, rules, 0);
+    close(rules);
+}
+
+bool process_seal(const struct process_plan *plan, char *error, size_t error_n)
+{
+    const struct sock_fprog program = {COUNT(filter), (struct sock_filter *)filter};
+    if (!handle_signals())
+        return refuse(error, error_n, "signal handlers");
+    if (!number_descriptors())
+        return refuse(error, error_n, "descriptors");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return refuse(error, error_n, "no_new_privs");
+    /* The kernel writes a core file with this process's own rights. */
+    if (!plan->core)
+        deny_files();
+    if (!limit(plan))
+        return refuse(error, error_n, "resource limits");
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
+        return refuse(error, error_n, "seccomp (a kernel with CONFIG_SECCOMP_FILTER is needed)");
+    return true;
+}

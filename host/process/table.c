@@ -1,0 +1,177 @@
+/* The host's functions: direct system calls. The image shares this address space,
+ * so a wrong pointer in it faults here or in the kernel (EFAULT) and does no more
+ * harm than the image could do itself; numbers of devices and counts are checked. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "host/process/internal.h"
+#include "sig/idle.h"
+
+enum { BURST_MAX = 1024, ENTROPY_MAX = 256 };
+
+static u64 now_ns(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (u64)t.tv_sec * NS_PER_S + (u64)t.tv_nsec;
+}
+
+static u64 clock_mono(void)
+{
+    return now_ns(CLOCK_MONOTONIC);
+}
+
+static u64 clock_wall(void)
+{
+    return now_ns(CLOCK_REALTIME);
+}
+
+static struct process_net *net_of(u32 device)
+{
+    return device < process.devices_n ? process.nets[device] : NULL;
+}
+
+static i64 net_rx(u32 device, struct host_rx *frames, u32 max)
+{
+    struct process_net *n = net_of(device);
+    return n ? n->ops->rx(n, frames, MIN(max, (u32)BURST_MAX)) : -1;
+}
+
+static i64 net_tx(u32 device, const struct host_tx *frames, u32 count)
+{
+    struct process_net *n = net_of(device);
+    return n ? n->ops->tx(n, frames, MIN(count, (u32)BURST_MAX)) : -1;
+}
+
+static void console(const void *text, u64 n)
+{
+    const u8 *p = text;
+    while (n > 0) {
+        ssize_t written = write(STDOUT_FILENO, p, n);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return;
+        p += written;
+        n -= (u64)written;
+    }
+}
+
+/* Requests of up to 256 bytes are not interrupted (getrandom(2)). An image that
+ * went on without entropy would be worse than one that ends. */
+static void entropy(void *out, u64 n)
+{
+    if (n > ENTROPY_MAX || getrandom(out, n, 0) != (ssize_t)n)
+        trap_with(TRAP_MUST);
+}
+
+/* The devices of both sets that are ready as far as is known without a system call. */
+static u64 ready_in_hand(u64 readable, u64 writable)
+{
+    u64 ready = 0;
+    for (u32 i = 0; i < process.devices_n; i++) {
+        struct process_net *n = process.nets[i];
+        u64 bit = (u64)1 << i;
+        if (n && (((readable & bit) && n->ops->pending(n)) || ((writable & bit) && !n->ops->full(n))))
+            ready |= bit;
+    }
+    return ready;
+}
+
+static u64 take_stop(void)
+{
+    if (!process.stop_unseen)
+        return 0;
+    process.stop_unseen = 0;
+    return (u64)1 << IDLE_STOP_BIT;
+}
+
+/* The system call itself, with process.sleep: the C library would copy the time,
+ * and so lose what on_stop writes there. */
+static long poll_sleep(struct pollfd *fds, u64 n)
+{
+    long result;
+    register long sigmask __asm__("r10") = 0, size __asm__("r8") = 8;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(SYS_ppoll), "D"(fds), "S"(n), "d"(&process.sleep), "r"(sigmask), "r"(size)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+/* Polls for `ns`. A stop that comes between the look at stop_unseen and the system
+ * call is not lost: on_stop sets the time to sleep to zero. */
+static u64 poll_for(struct pollfd *fds, const u32 *devices, u64 n, u64 ns)
+{
+    process.sleep = (struct timespec){(time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S)};
+    __asm__ volatile("" ::: "memory");
+    if (process.stop_unseen || poll_sleep(fds, n) <= 0)
+        return 0;
+    u64 ready = 0;
+    for (u64 i = 0; i < n; i++)
+        if (fds[i].revents)
+            ready |= (u64)1 << devices[i];
+    return ready;
+}
+
+static u64 wait_for(u64 readable, u64 writable, u64 deadline)
+{
+    struct pollfd fds[PROCESS_DEVICES_MAX];
+    u32 devices[PROCESS_DEVICES_MAX], n = 0;
+    u64 ready = ready_in_hand(readable, writable) | take_stop(), now = clock_mono();
+    if (ready || now >= deadline)
+        return ready;
+    for (u32 i = 0; i < process.devices_n; i++) {
+        u64 bit = (u64)1 << i;
+        short events = (short)((readable & bit ? POLLIN : 0) | (writable & bit ? POLLOUT : 0));
+        if (process.nets[i] && events) {
+            fds[n] = (struct pollfd){process.nets[i]->fd, events, 0};
+            devices[n++] = i;
+        }
+    }
+    /* Waking from sleep costs more than looking for a while; but only traffic makes
+     * more traffic likely. */
+    if (process.traffic && n > 0) {
+        u64 until = MIN(sat_add(now, process.spin_ns), deadline);
+        while (!ready && now < until && !process.stop_unseen) {
+            ready = poll_for(fds, devices, n, 0);
+            now = clock_mono();
+        }
+    }
+    if (!ready && now < deadline)
+        ready = poll_for(fds, devices, n, deadline - now);
+    process.traffic = ready != 0;
+    return ready | take_stop();
+}
+
+/* The image may close pages of its own memory for good; nothing opens one again. */
+static i64 guard(void *page)
+{
+    uintptr_t at = (uintptr_t)page, low = (uintptr_t)process.memory.p;
+    if (at % ELF_PAGE != 0 || at < low || at - low >= process.memory.n)
+        return -1;
+    return mprotect(page, ELF_PAGE, PROT_NONE);
+}
+
+noreturn_ static void leave(u32 code)
+{
+    _exit((int)(code & 0xff));
+}
+
+const struct host_table process_table = {
+    .clock_mono = clock_mono,
+    .clock_wall = clock_wall,
+    .net_rx = net_rx,
+    .net_tx = net_tx,
+    .console = console,
+    .entropy = entropy,
+    .wait = wait_for,
+    .guard = guard,
+    .exit = leave,
+};

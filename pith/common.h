@@ -1,0 +1,24 @@
+/* What the commands share besides pith/command.h. */
+#ifndef PITH_COMMON_H
+#define PITH_COMMON_H
+
+#include "base/types.h"
+
+/* The candidate that a mistyped word is closest to; best stays NULL when none is
+ * near enough to be meant. */
+struct nearest {
+    const char *word, *best;
+    size_t distance;
+};
+
+void nearest_try(struct nearest *n, const char *candidate);
+
+/* The only *.pith file of the current directory; NULL: none, or more than one. The
+ * result is in static memory. */
+const char *find_local_image(void);
+
+/* The directory that the catalogue's images lie in, with a final slash: beside the
+ * command, or in ../lib/pith/images when it is installed. In static memory. */
+const char *catalogue_dir(void);
+
+#endif

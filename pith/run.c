@@ -1,0 +1,209 @@
+/* `pith run`: everything that can be wrong is found out before anything is started,
+ * in the order of its cost; each with one line that says what to do. */
+#include "pith/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pith/command.h"
+#include "pith/common.h"
+#include "pith/image.h"
+
+/* In static memory because it is only ever used once, and large: untouched pages
+ * cost nothing. */
+static struct image image;
+static struct run_args args;
+static struct process_plan plan;
+static struct host_key keys[MANIFEST_KEYS_MAX];
+
+static int map(const char *path, int fd, struct mapped *out)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return fail("%s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode) || st.st_size == 0)
+        return fail("%s: is %s", path, S_ISREG(st.st_mode) ? "empty" : "not a file");
+    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED)
+        return fail("%s: %s", path, strerror(errno));
+    *out = (struct mapped){.bytes = {p, (size_t)st.st_size}};
+    return EXIT_OK;
+}
+
+/* The descriptor stays open: the image's segments are mapped from the very file
+ * that has been checked. */
+static int open_image(const char *path)
+{
+    struct mapped file;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return fail("%s: %s", path, strerror(errno));
+    int code = map(path, fd, &file);
+    if (code == EXIT_OK)
+        code = image_decode(&image, path, file);
+    plan.image_fd = fd;
+    return code;
+}
+
+static int use_bundle(const char *path, int fd)
+{
+    struct mapped file;
+    struct bundle_header header;
+    int code = map(path, fd, &file);
+    if (code != EXIT_OK)
+        return code;
+    if (bundle_get_header(file.bytes, &header) != OK || bundle_validate(file.bytes, &header) != OK)
+        return fail("%s: is no bundle, or a damaged one; make it again with `pith bundle`", path);
+    plan.bundle = file.bytes;
+    return EXIT_OK;
+}
+
+/* A directory becomes a bundle in memory: nothing is left behind, however it ends. */
+static int open_data(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return fail("%s: %s", path, strerror(errno));
+    if (S_ISDIR(st.st_mode)) {
+        close(fd);
+        fd = memfd_create("bundle", MFD_CLOEXEC);
+        if (fd < 0)
+            return fail("no memory for a bundle of %s: %s", path, strerror(errno));
+        int code = bundle_make(path, fd);
+        if (code != EXIT_OK)
+            return code;
+    }
+    int code = use_bundle(path, fd);
+    close(fd);
+    return code;
+}
+
+static int take_data(void)
+{
+    plan.bundle = image.bundle;
+    if (args.data)
+        return open_data(args.data);
+    if ((image.manifest.about.flags & MANIFEST_BUNDLE) && plan.bundle.n == 0)
+        return usage(&command_run, "%s needs data: name a directory or a bundle, as in `pith run %s ./site`",
+                     image.manifest.about.name, image.manifest.about.name);
+    return EXIT_OK;
+}
+
+static int take_memory(void)
+{
+    const struct manifest_whole *m = &image.manifest;
+    u64 windows = 0, least = (u64)m->about.mem_min_kib * 1024;
+    for (u32 i = 0; i < m->devices_n; i++)
+        windows += (u64)m->devices[i].rx_kib * 1024;
+    plan.memory_n = args.memory ? args.memory : (u64)m->about.mem_kib * 1024;
+    if (plan.memory_n < least || plan.memory_n < windows + ELF_PAGE)
+        return fail("%s needs at least %llu KiB of memory: give it more with --mem", m->about.name,
+                    (unsigned long long)(least > windows + ELF_PAGE ? least : windows + ELF_PAGE) / 1024);
+    return EXIT_OK;
+}
+
+static void take_keys(void)
+{
+    const struct manifest_whole *m = &image.manifest;
+    for (u32 i = 0; i < m->keys_n; i++) {
+        const char *name = m->keys[i].name, *value = args.values[i] ? args.values[i] : m->keys[i].fallback;
+        keys[i] = (struct host_key){name, value, strlen(name), strlen(value)};
+    }
+    plan.keys = keys;
+    plan.keys_n = m->keys_n;
+}
+
+static int take_log(void)
+{
+    if (!args.log)
+        return EXIT_OK;
+    int fd = open(args.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0)
+        return fail("the log %s cannot be written: %s", args.log, strerror(errno));
+    close(fd);
+    return EXIT_OK;
+}
+
+static void close_devices(void)
+{
+    for (size_t i = 0; i < plan.devices_n; i++)
+        if (plan.devices[i].net)
+            process_net_close(plan.devices[i].net);
+}
+
+/* Last, because it may start passt. */
+static int open_devices(void)
+{
+    const struct manifest_whole *m = &image.manifest;
+    for (u32 i = 0; i < m->devices_n; i++) {
+        char error[256];
+        const char *spec = args.nets[i] ? args.nets[i] : "user";
+        struct process_net *n = process_net_open(spec, i == 0 ? args.ports : NULL, i == 0 ? args.ports_n : 0,
+                                                 i == 0 ? args.pcap : NULL, error, sizeof error);
+        if (!n) {
+            close_devices();
+            return fail("%s", error);
+        }
+        plan.devices[i] = (struct process_device){n, (u64)m->devices[i].rx_kib * 1024};
+        plan.devices_n = i + 1;
+    }
+    return EXIT_OK;
+}
+
+static int start(void)
+{
+    char error[256] = "";
+    int code = take_data();
+    if (code == EXIT_OK)
+        code = take_memory();
+    if (code == EXIT_OK)
+        code = take_log();
+    if (code == EXIT_OK)
+        code = open_devices();
+    if (code != EXIT_OK)
+        return code;
+    take_keys();
+    plan.name = image.manifest.about.name;
+    plan.elf = &image.elf;
+    plan.core = args.core;
+    plan.spin_us = args.spin_us;
+    process_run(&plan, error, sizeof error);
+    close_devices();
+    return fail("%s: %s", image.path, error);
+}
+
+static int run(int argc, char **argv)
+{
+    enum { SPIN_US = 20 };
+    bool named = argc > 1 && argv[1][0] != '-';
+    const char *path = named ? find_image(argv[1]) : find_local_image();
+    if (!path && !named)
+        return usage(&command_run, "which image? There is not exactly one *.pith file here");
+    if (!path)
+        return EXIT_FAILED;
+    int code = open_image(path), skip = named ? 2 : 1;
+    if (code != EXIT_OK)
+        return code;
+    args.spin_us = SPIN_US;
+    code = run_args_parse(&args, &image.manifest, argc - skip, argv + skip);
+    if (code != EXIT_OK)
+        return code;
+    if (args.help) {
+        run_help(&image.manifest, named ? argv[1] : path);
+        return EXIT_OK;
+    }
+    return start();
+}
+
+const struct command command_run = {
+    .name = "run",
+    .summary = "run an appliance",
+    .help = run_help_text,
+    .run = run,
+};

@@ -1,0 +1,33 @@
+/* `pith run`, in two parts: the command line (run_args.c), and what it takes to
+ * start (run.c). */
+#ifndef PITH_RUN_H
+#define PITH_RUN_H
+
+#include "host/process/process.h"
+#include "wire/manifest.h"
+
+enum { RUN_PORTS_MAX = 32 };
+
+struct run_args {
+    const char *data; /* directory or bundle; NULL: none */
+    const char *nets[PROCESS_DEVICES_MAX]; /* --net, in the order of devices; NULL: user */
+    size_t nets_n;
+    struct process_port ports[RUN_PORTS_MAX];
+    size_t ports_n;
+    const char *pcap, *log;
+    u64 memory;       /* bytes; 0: the manifest's */
+    u32 spin_us;
+    bool core, help;
+    const char *values[MANIFEST_KEYS_MAX]; /* by the key's number; NULL: what it falls back to */
+};
+
+/* Reads the words after the image's name, whose manifest says which keys there are.
+ * EXIT_OK, or EXIT_USAGE after saying what is wrong. */
+int run_args_parse(struct run_args *a, const struct manifest_whole *m, int argc, char **argv);
+
+/* `pith run NAME --help` */
+void run_help(const struct manifest_whole *m, const char *name);
+
+extern const char run_help_text[];
+
+#endif
