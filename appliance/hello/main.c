@@ -7,6 +7,6 @@ APPLIANCE(.name = "hello", .about = "says hello and ends", .mem_kib = 256, .mem_
 enum err appliance_main(struct scope *root)
 {
     (void)root;
-    say("hello from an image of one page");
+    say("hello, world");
     return OK;
 }
