@@ -58,6 +58,7 @@ struct sim {
     u32 ports_n;
     struct sim_link *links[SIM_DEVICES];
     u32 links_n;
+    struct list pipes;
     bool running, stop, console_show;
     u8 console[SIM_CONSOLE_BYTES];
     size_t console_n;
@@ -83,6 +84,9 @@ struct sim_packet *sim_event_take(void);
 void sim_arrive(struct sim_packet *p);
 void sim_link_end(struct sim_link *l);
 void sim_port_end(struct sim_port *p);
+
+/* pipe.c */
+void sim_pipes_end(void);
 
 /* segment.c: frames as finished bytes. */
 void sim_checksum(struct span frame, struct net_offload *o); /* does what NEEDS_CSUM asks */

@@ -138,6 +138,7 @@ static void end(void)
         sim_port_end(AT(sim.ports, i));
     for (u32 i = 0; i < sim.links_n; i++)
         sim_link_end(AT(sim.links, i));
+    sim_pipes_end();
     while (sim.events_n > 0)
         free(sim_event_take());
     free(sim.events);
