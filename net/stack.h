@@ -23,6 +23,7 @@ struct stack_config {
     size_t buffer_bytes;   /* send and receive buffers of all connections together */
     u32 send_max_bytes;    /* one connection's send buffer at most */
     u32 receive_max_bytes; /* one connection's receive window at most */
+    u64 keepalive_ns;      /* silence after which a TCP peer is asked whether it lives; 0: 2 hours */
 };
 
 /* Numbers about the stack's life, for tests, logs and `top`. */

@@ -1,0 +1,122 @@
+#include "net/tcp.h"
+
+static u64 retransmit_interval(const struct tcb *c)
+{
+    u64 us = (u64)c->rto_us << MIN(c->backoff, (u8)10);
+    return MIN(us, (u64)TCP_RTO_MAX_US) * NS_PER_US;
+}
+
+void tcp_timer_arm(struct tcb *c)
+{
+    u64 next = MIN(c->ack_at, c->retransmit_at);
+    next = MIN(next, c->idle_at);
+    if (next != FOREVER && (!timer_armed(&c->timer) || next < c->timer.when))
+        timer_set(&c->timer, next);
+}
+
+void tcp_retransmit_arm(struct tcb *c, u64 now)
+{
+    bool waiting = tcp_flight(c) > 0 || tcp_unsent(c) > 0 || (c->fin_queued && !tcp_fin_sent(c));
+    c->retransmit_at = waiting ? sat_add(now, retransmit_interval(c)) : FOREVER;
+    tcp_timer_arm(c);
+}
+
+/* Milliseconds without an answer after which a connection is given up. A peer that
+ * answers probes of its closed window lives (RFC 9293 §3.8.6.1), except when nobody
+ * on this side waits for it. */
+static bool given_up(const struct tcb *c, u64 now)
+{
+    u32 silent = wrap_sub32(tcp_ms(now), c->progress_ms);
+    if (c->orphan)
+        return silent > TCP_ORPHAN_TIMEOUT_MS;
+    if (c->snd_wnd == 0)
+        silent = MIN(silent, wrap_sub32(tcp_ms(now), c->heard_ms));
+    return silent > TCP_USER_TIMEOUT_MS;
+}
+
+static void syn_timeout(struct tcb *c, u64 now)
+{
+    bool active = c->state == TCP_SYN_SENT;
+    if (c->backoff >= (active ? TCP_SYN_RETRIES : TCP_SYN_ACK_RETRIES)) {
+        tcp_conn_end(c, ERR_TIMEOUT);
+        return;
+    }
+    c->backoff++;
+    c->syn_due = true;
+    c->rtt_timing = false;
+    tcp_want_output(c);
+    tcp_retransmit_arm(c, now);
+}
+
+/* The RTO (RFC 6298 §5), or, when nothing is in flight, persist (RFC 9293 §3.8.6.1).
+ * Persist asks with an empty segment below the window, as keepalive does, not with a
+ * byte: an answer is owed either way, and no byte is in doubt afterwards. */
+static void retransmit_timeout(struct tcb *c, u64 now)
+{
+    if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED) {
+        syn_timeout(c, now);
+        return;
+    }
+    if (given_up(c, now)) {
+        tcp_send_reset(c, now);
+        tcp_conn_end(c, ERR_TIMEOUT);
+        return;
+    }
+    if (tcp_flight(c) > 0)
+        tcp_retransmit_timeout(c);
+    else
+        c->probe_due = true;
+    if (c->backoff < UINT8_MAX)
+        c->backoff++;
+    tcp_want_output(c);
+    tcp_retransmit_arm(c, now);
+}
+
+/* Keepalive (RFC 9293 §3.8.4), or the end of FIN_WAIT_2 of a closed stream, which
+ * nobody but the peer could end. */
+static void idle_timeout(struct tcb *c, u64 now)
+{
+    if (c->orphan && c->state == TCP_FIN_WAIT_2) {
+        tcp_conn_end(c, ERR_TIMEOUT);
+        return;
+    }
+    u64 silent = (u64)wrap_sub32(tcp_ms(now), c->heard_ms) * NS_PER_MS;
+    if (silent < c->tcp->keepalive_ns) {
+        c->keepalives = 0;
+        c->idle_at = now + (c->tcp->keepalive_ns - silent);
+        return;
+    }
+    if (c->keepalives >= TCP_KEEPALIVE_RETRIES) {
+        tcp_send_reset(c, now);
+        tcp_conn_end(c, ERR_TIMEOUT);
+        return;
+    }
+    c->keepalives++;
+    c->probe_due = true;
+    tcp_want_output(c);
+    c->idle_at = now + MIN(TCP_KEEPALIVE_STEP_NS, c->tcp->keepalive_ns);
+}
+
+static void fire(struct timer *timer, u64 now)
+{
+    struct tcb *c = CONTAINER(timer, struct tcb, timer);
+    if (now >= c->ack_at) {
+        c->ack_at = FOREVER;
+        c->ack_now = true;
+        tcp_want_output(c);
+    }
+    struct tcp *t = c->tcp;
+    struct handle h = pool_handle(&t->conns, c);
+    if (now >= c->retransmit_at)
+        retransmit_timeout(c, now);
+    if (pool_get(&t->conns, h) && now >= c->idle_at)
+        idle_timeout(c, now);
+    if (pool_get(&t->conns, h))
+        tcp_timer_arm(c);
+}
+
+void tcp_timer_init(struct tcb *c)
+{
+    c->timer.fire = fire;
+    c->ack_at = c->retransmit_at = c->idle_at = FOREVER;
+}

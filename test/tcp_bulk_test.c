@@ -1,0 +1,101 @@
+/* Many bytes both ways over every kind of path: each must arrive once, in order. */
+#include "test/tcp_pair.h"
+
+struct bulk {
+    struct sim_path path;
+    u32 features;
+    u32 buffer_bytes;
+    u64 bytes;
+    size_t step;
+    /* what came of it */
+    u64 elapsed_ns, right, back;
+    bool done;
+};
+
+struct flow {
+    struct stream *stream;
+    u64 bytes;
+    size_t step;
+    u64 got;
+    enum err why;
+};
+
+static void sender(void *arg)
+{
+    struct flow *f = arg;
+    if (pattern_write(f->stream, 0, f->bytes, f->step, STREAM_COPY) == OK && stream_finish(f->stream) == OK)
+        f->got = f->bytes;
+}
+
+static void receiver(void *arg)
+{
+    struct flow *f = arg;
+    f->got = pattern_read(f->stream, SIZE_MAX, 0, &f->why);
+}
+
+static void bulk_run(void *arg)
+{
+    struct bulk *b = arg;
+    struct pair p;
+    struct scope scope;
+    struct stack_config ca = pair_config(1), cb = pair_config(2);
+    ca.send_max_bytes = cb.send_max_bytes = ca.receive_max_bytes = cb.receive_max_bytes = b->buffer_bytes;
+    CHECK(pair_start_with(&p, &b->path, b->features, ca, cb));
+    u64 start = clock_mono_ns();
+    CHECK(pair_connect(&p));
+    struct flow up = {.stream = p.client, .bytes = b->bytes, .step = b->step};
+    struct flow down = {.stream = p.server, .bytes = b->bytes / 4, .step = b->step};
+    struct flow up_in = {.stream = p.server}, down_in = {.stream = p.client};
+    scope_open(&scope, "bulk");
+    CHECK_OK(fiber_spawn(&scope, "up", sender, &up));
+    CHECK_OK(fiber_spawn(&scope, "down", sender, &down));
+    CHECK_OK(fiber_spawn(&scope, "up in", receiver, &up_in));
+    CHECK_OK(fiber_spawn(&scope, "down in", receiver, &down_in));
+    CHECK_OK(scope_join(&scope, FOREVER));
+    b->elapsed_ns = clock_mono_ns() - start;
+    b->right = up_in.got;
+    b->back = down_in.got;
+    stream_close(p.client);
+    stream_close(p.server);
+    CHECK_EQ(up_in.why, ERR_EOF);
+    CHECK_EQ(down_in.why, ERR_EOF);
+    CHECK_EQ(b->right, b->bytes);
+    CHECK_EQ(b->back, b->bytes / 4);
+    CHECK_OK(fiber_sleep_ns(180 * NS_PER_S));
+    CHECK(pair_clean(&p));
+    b->done = true;
+    pair_end(&p);
+}
+
+static bool bulk(struct bulk b)
+{
+    b.buffer_bytes = b.buffer_bytes ? b.buffer_bytes : 256 << 10;
+    b.step = b.step ? b.step : 4096;
+    sim_run(1, bulk_run, &b);
+    if (b.done)
+        printf("# %llu bytes in %.3f s\n", (unsigned long long)b.bytes, (double)b.elapsed_ns / 1e9);
+    return b.done;
+}
+
+TEST(a_perfect_link_with_super_segments)
+{
+    CHECK(bulk((struct bulk){.features = SIM_FEATURES, .bytes = 4 << 20}));
+}
+
+TEST(a_perfect_link_without_them)
+{
+    CHECK(bulk((struct bulk){.features = 0, .bytes = 1 << 20}));
+}
+
+TEST(five_in_a_hundred_lost_and_reordered)
+{
+    CHECK(bulk((struct bulk){
+        .features = SIM_FEATURES,
+        .bytes = 1 << 20,
+        .path = {.latency_ns = 10 * NS_PER_MS, .real = true, .loss_ppm = 50000, .reorder_ppm = 50000,
+                 .reorder_ns = 5 * NS_PER_MS},
+    }));
+}
+
+TESTS(CASE(a_perfect_link_with_super_segments), CASE(a_perfect_link_without_them),
+      CASE(five_in_a_hundred_lost_and_reordered))
