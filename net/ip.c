@@ -104,14 +104,15 @@ static void hand_up(struct stack *s, const struct ip_in *in, u8 protocol, u64 no
     }
 }
 
-/* Is it ours to read? Without an address, only what may answer DHCP is. */
+/* Is it ours to read? A unicast packet in a broadcast frame is not (RFC 1122
+ * §3.3.6). Without an address, only what may answer DHCP is. */
 static bool is_for_us(const struct stack *s, const struct ipv4 *h, bool broadcast)
 {
     if (likely(h->dst == s->ip && s->ip))
-        return true;
-    if (ip_is_broadcast(s, h->dst))
-        return broadcast && h->protocol == IP_UDP;
-    return !s->ip && h->protocol == IP_UDP && !broadcast && !is_nobody(h->dst) && !is_group(h->dst);
+        return !broadcast;
+    if (h->protocol != IP_UDP)
+        return false;
+    return ip_is_broadcast(s, h->dst) || (!s->ip && !is_nobody(h->dst) && !is_group(h->dst));
 }
 
 /* A source that could be answered (RFC 1122 §3.2.1.3, RFC 1812 §5.3.7). */
