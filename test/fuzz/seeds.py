@@ -1,0 +1,141 @@
+"""Writes a first input for each decoder into build/fuzz/seeds/NAME/, so that fuzzing
+begins behind the checks that no mutation would pass. seeds.py [FOLDER]"""
+
+import os
+import struct
+import sys
+
+FOLDER = sys.argv[1] if len(sys.argv) > 1 else "build/fuzz/seeds"
+
+
+def seed(decoder, name, data):
+    folder = os.path.join(FOLDER, decoder)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as f:
+        f.write(data)
+
+
+def text(string, size):
+    return string.encode().ljust(size, b"\0")
+
+
+# ---- packets --------------------------------------------------------------------
+
+ARP = struct.pack("!HHBBH6sI6sI", 1, 0x0800, 6, 4, 1, b"\2\0\0\0\0\1", 0x0A000001, b"\0" * 6, 0x0A000002)
+seed("eth", "arp", b"\xff" * 6 + b"\2\0\0\0\0\1" + b"\x08\x06" + ARP)
+IPV4 = struct.pack("!BBHHHBBHII", 0x45, 0, 28, 7, 0x4000, 64, 17, 0, 1, 2)
+IPV4_OPTIONS = struct.pack("!BBHHHBBHIIBBBB", 0x46, 0, 32, 7, 0x2003, 64, 17, 0, 1, 2, 1, 1, 1, 0)
+seed("ipv4", "plain", b"\1" + IPV4 + b"12345678")
+seed("ipv4", "options", b"\1" + IPV4_OPTIONS + b"12345678")
+seed("icmp", "echo", struct.pack("!BBHHH", 8, 0, 0, 1, 2) + b"payload")
+seed("icmp", "udp", struct.pack("!HHHH", 53, 5353, 12, 0) + b"data")
+SYN_OPTIONS = struct.pack("!BBHBBBBIIBBB", 2, 4, 1460, 4, 2, 8, 10, 1, 2, 3, 3, 7) + b"\0"
+seed("tcp", "syn", struct.pack("!HHIIBBHHH", 1024, 80, 1, 0, 10 << 4, 2, 65535, 0, 0) + SYN_OPTIONS)
+SACK_OPTIONS = struct.pack("!BBBBIIBBBBIIII", 1, 1, 8, 10, 1, 2, 1, 1, 5, 18, 10, 20, 30, 40)
+seed("tcp", "sack", struct.pack("!HHIIBBHHH", 1024, 80, 1, 9, 13 << 4, 16, 99, 0, 0) + SACK_OPTIONS + b"x")
+DHCP = struct.pack("!BBBBIHHIIII", 2, 1, 6, 0, 0x1234, 0, 0, 0, 0x0A000002, 0x0A000001, 0)
+DHCP += text("\2\0\0\0\0\1", 16 + 64 + 128) + b"\x63\x82\x53\x63"
+DHCP += bytes([53, 1, 2, 54, 4, 10, 0, 0, 1, 51, 4, 0, 0, 14, 16, 1, 4, 255, 255, 255, 0])
+seed("dhcp", "offer", DHCP + bytes([3, 4, 10, 0, 0, 1, 52, 1, 3, 255]))
+
+# ---- HTTP -----------------------------------------------------------------------
+
+seed("http", "get", b"GET /a?b=c HTTP/1.1\r\nHost: example.org\r\nAccept-Encoding: gzip\r\n\r\n")
+seed("http", "post", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+seed("http", "chunked", b"PUT / HTTP/1.1\r\nHost: a:80\r\nTransfer-Encoding: chunked\r\n\r\n")
+seed("http", "absolute", b"GET http://example.org:80/x HTTP/1.1\r\nHost: example.org:80\r\n\r\n")
+seed("http", "old", b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+seed("http", "answer", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\nok")
+seed("chunked", "two", b"\2" + b"5;x=y\r\nhello\r\n1\r\n!\r\n0\r\nT: v\r\n\r\n")
+for name, first, value in (
+    ("date", 0, b"Sun, 06 Nov 1994 08:49:37 GMT"),
+    ("date850", 0, b"Sunday, 06-Nov-94 08:49:37 GMT"),
+    ("asctime", 0, b"Sun Nov  6 08:49:37 1994"),
+    ("ranges", 1, b"bytes=0-1,5-,-3"),
+    ("etags", 2, b'W/"a", "b" , "a"'),
+    ("codings", 3, b"gzip;q=0.5, identity;q=0, *;q=1"),
+):
+    seed("http_value", name, bytes([first, 20]) + value)
+seed("uri", "path", b"/a/./b/../%41%2e%2e/c?x=1&y=%20+z")
+
+# ---- images ---------------------------------------------------------------------
+
+
+def note(kind, body):
+    return struct.pack("<III8s", 5, len(body), kind, b"Pith") + body + b"\0" * (-(20 + len(body)) % 4)
+
+
+def manifest_notes():
+    appliance = struct.pack("<II32s96sIIIII12s", 1, 0, b"tiny", b"does nothing", 1024, 256, 16, 4, 4, b"")
+    device = struct.pack("<II24s", 1, 256, b"net")
+    key = struct.pack("<IIQQ24s48s88s", 2, 0, 1, 65535, b"port", b"80", b"TCP port")
+    notes = (note(1, appliance), note(2, device), note(3, key))
+    return b"".join(n + b"\0" * (-len(n) % 8) for n in notes)
+
+
+def image():
+    """A whole image: code, writable data with a relocation, notes, one symbol."""
+    notes = manifest_notes()
+    headers_n, code_at = 5, 64 + 5 * 56
+    notes_at = code_at + 8
+    dynamic_at = notes_at + len(notes) + (-(notes_at + len(notes)) % 8)
+    relr_at = dynamic_at + 4 * 16
+    data_at = relr_at + 8
+    strings_at = data_at + 8
+    symbols_at = strings_at + 24
+    sections_at = symbols_at + 48
+    data_address = 0x1000 + data_at
+
+    def program(kind, flags, offset, address, size, align):
+        return struct.pack("<IIQQQQQQ", kind, flags, offset, address, address, size, size, align)
+
+    head = b"\x7fELF\2\1\1" + b"\0" * 9
+    head += struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, code_at, 64, sections_at, 0, 64, 56, headers_n, 64, 3, 0)
+    head += program(1, 5, 0, 0, data_at, 4096) + program(1, 6, data_at, data_address, 8, 4096)
+    head += program(4, 4, notes_at, notes_at, len(notes), 8)
+    head += program(2, 4, dynamic_at, dynamic_at, 64, 8)
+    head += program(0x6474E551, 6, 0, 0, 0, 16)
+    body = b"\x0f\x0b" + b"\0" * 6 + notes
+    body += b"\0" * (dynamic_at - code_at - len(body))
+    body += struct.pack("<8Q", 36, relr_at, 35, 8, 37, 8, 0, 0)
+    body += struct.pack("<QQ", data_address, 16)
+    body += text("\0guest_entry", 24) + b"\0" * 24 + struct.pack("<IBBHQQ", 1, 18, 0, 1, code_at, 2)
+    body += b"\0" * 64
+    body += struct.pack("<IIQQQQIIQQ", 0, 2, 0, 0, symbols_at, 48, 2, 1, 8, 24)
+    body += struct.pack("<IIQQQQIIQQ", 0, 3, 0, 0, strings_at, 24, 0, 0, 1, 0)
+    return head + body
+
+
+seed("elf", "tiny", image())
+seed("seal", "bytes", b"whatever was sealed")
+VALUES = (b"text", b"80", b"true", b"192.0.2.1", b"192.0.2.1/24", b"500ms", b"16k")
+for kind, value in enumerate(VALUES, 1):
+    seed("key", str(kind), struct.pack("<BQQ", kind, 0, 1 << 40) + value)
+
+
+def bundle():
+    """One file with both forms; its checksums are put right by the target."""
+    head, unchanged = b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 304 Not Modified\r\n"
+    texts, places = b"", []
+    for piece in (b"/index.html", b"text/html", b"Sun, 06 Nov 1994 08:49:37 GMT", b'"1"', head, unchanged):
+        places.append((len(texts), len(piece)))
+        texts += piece
+    body = b"<p>hello"
+    index_at = 64 + 64
+
+    def form(at):
+        slots = b"".join(struct.pack("<II", *places[i]) for i in (3, 4, 5))
+        return struct.pack("<QQQ", at, len(body), 0) + slots
+
+    record = b"".join(struct.pack("<II", *places[i]) for i in (0, 1, 2))
+    record += struct.pack("<QII", 784111777, 0, 0)
+    record += form(64) + form(64)
+    table = b"".join(struct.pack("<II", 0, n) for n in (1, 0))
+    size = index_at + len(table) + len(record) + len(texts)
+    header = b"PithBndl" + struct.pack("<IIIIQQQ8sQ", 1, 1, 2, len(texts), size, index_at, 0, b"", 0)
+    return b"\1" + header + body.ljust(64, b"\0") + table + record + texts
+
+
+seed("bundle", "one", bundle())
+seed("number", "max", b"18446744073709551615")
+seed("number", "over", b"18446744073709551616")
