@@ -199,6 +199,9 @@ $(B)/bench/%: bench/%.c | test-packages
 $(B)/bench/%: bench/floor/%.c | test-packages
 	@mkdir -p $(@D)
 	$(HOSTED) $< -o $@
+$(B)/bench/hello: bench/floor/hello.c | build-packages
+	@mkdir -p $(@D)
+	musl-gcc -static -Os -s $< -o $@
 bench: all test-packages $(BENCH)
 	@python3 bench/bench.py $(ARGS)
 

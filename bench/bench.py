@@ -96,11 +96,14 @@ def run_loads(the_world, site, work, options, results):
                 if kind is servers.Pith and not os.path.exists("build/web.pith"):
                     continue
                 with kind(the_world, site, work) as server:
-                    sample = measure(the_world, server, path, connections, options.seconds, softirq_pid)
+                    seconds = options.seconds
+                    sample = measure(the_world, server, path, connections, seconds, softirq_pid)
                 results.setdefault(name, {}).setdefault(kind.name, []).append(sample)
-                progress(f"{name}: {kind.name}: {sample['requests_per_s']:.0f}/s, "
-                         f"{sample['server_us_per_request']:.2f} µs CPU, p50 {sample['p50_us']:.0f} µs"
-                         + (f", {sample['errors']} errors" if sample["errors"] else ""))
+                progress(
+                    f"{name}: {kind.name}: {sample['requests_per_s']:.0f}/s, "
+                    f"{sample['server_us_per_request']:.2f} µs CPU, p50 {sample['p50_us']:.0f} µs, "
+                    f"{sample['errors']} errors"
+                )
 
 
 def median(samples, key):
@@ -109,10 +112,15 @@ def median(samples, key):
 
 def load_table(results):
     """Rows of medians; nginx is the better of its two configurations for the file."""
-    lines = ["| load | server | requests/s | MB/s | server CPU µs/request | MB per CPU-second | p50 µs | p99 µs |"
-             " errors |", "|---|---|--:|--:|--:|--:|--:|--:|--:|"]
+    lines = [
+        "| load | server | requests/s | MB/s | server CPU µs/request | MB per CPU-second "
+        "| p50 µs | p99 µs | errors |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
     for name, by_server in results.items():
-        rows = {who: {key: median(samples, key) for key in samples[0]} for who, samples in by_server.items()}
+        rows = {}
+        for who, samples in by_server.items():
+            rows[who] = {key: median(samples, key) for key in samples[0]}
         nginx = [who for who in rows if who.startswith("nginx")]
         best = max(nginx, key=lambda who: rows[who]["mb_per_cpu_s"], default=None)
         for who, row in rows.items():
@@ -151,7 +159,8 @@ def write_out(results, options):
         lines += udp.table(results["udp"]) + [""]
     if results["start"]:
         lines += start.table(results["start"]) + [""]
-    lines += ["| file | bytes |", "|---|--:|"] + [f"| {k} | {v:,} |" for k, v in everything["sizes_bytes"].items()]
+    lines += ["| file | bytes |", "|---|--:|"]
+    lines += [f"| {name} | {size:,} |" for name, size in everything["sizes_bytes"].items()]
     with open(f"{OUT}/table.md", "w", encoding="utf-8") as f:
         f.write("\n".join(lines) + "\n")
     print("\n".join(lines))

@@ -26,8 +26,10 @@ static void burst_init(struct burst *b, size_t n)
     memset(b, 0, sizeof *b);
     for (int i = 0; i < BURST; i++) {
         b->pieces[i] = (struct iovec){b->bytes[i], n};
-        b->messages[i].msg_hdr = (struct msghdr){.msg_name = &b->peers[i], .msg_namelen = sizeof b->peers[i],
-                                                 .msg_iov = &b->pieces[i], .msg_iovlen = 1};
+        b->messages[i].msg_hdr = (struct msghdr){.msg_name = &b->peers[i],
+                                                 .msg_namelen = sizeof b->peers[i],
+                                                 .msg_iov = &b->pieces[i],
+                                                 .msg_iovlen = 1};
     }
 }
 

@@ -10,6 +10,7 @@ import world
 
 PORT = 7
 SECONDS_WARM = "0.3"
+KEYS = ("answered_per_s", "server_us_per_packet")
 
 
 class SocketEcho(servers.Epoll):
@@ -62,6 +63,6 @@ def run(the_world, site, work, options, results, progress):
 def table(results):
     lines = ["| UDP echo, 64 bytes, 64 in flight | answered/s | server CPU µs/packet |", "|---|--:|--:|"]
     for name, samples in results.items():
-        middle = [statistics.median(s[key] for s in samples) for key in ("answered_per_s", "server_us_per_packet")]
-        lines.append(f"| {name} | {middle[0]:,.0f} | {middle[1]:.2f} |")
+        rate, cost = (statistics.median(s[key] for s in samples) for key in KEYS)
+        lines.append(f"| {name} | {rate:,.0f} | {cost:.2f} |")
     return lines

@@ -23,7 +23,9 @@ class Missing(Exception):
 
 def run(*command, check=True, timeout=120):
     """A command's output; an exception with its message when it fails."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout
+    )
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {done.stdout.strip()}")
     return done.stdout
@@ -50,11 +52,14 @@ class World:
         for name in (self.client, self.server):
             run("ip", "netns", "add", name)
             run("ip", "-n", name, "link", "set", "lo", "up")
-        run("ip", "-n", self.client, "link", "add", "veth0", "type", "veth", "peer", "name", "veth0",
-            "netns", self.server)
+        peer = ["peer", "name", "veth0", "netns", self.server]
+        run("ip", "-n", self.client, "link", "add", "veth0", "type", "veth", *peer)
         run("ip", "-n", self.client, "tuntap", "add", self.tap, "mode", "tap")
-        for name, device, address in ((self.client, "veth0", VETH_CLIENT), (self.server, "veth0", VETH_SERVER),
-                                      (self.client, self.tap, TAP_CLIENT)):
+        for name, device, address in (
+            (self.client, "veth0", VETH_CLIENT),
+            (self.server, "veth0", VETH_SERVER),
+            (self.client, self.tap, TAP_CLIENT),
+        ):
             run("ip", "-n", name, "address", "add", f"{address}/24", "dev", device)
             run("ip", "-n", name, "link", "set", device, "up")
         # A neighbour that announces itself is known at once (start-up is measured).
