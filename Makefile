@@ -75,7 +75,7 @@ $(B)/image/%.o: %.c | build-packages
 	$(CC) $(PROFILE) $(STRICT) -MMD -c $< -o $@
 $(B)/image/%.o: %.S | build-packages
 	@mkdir -p $(@D)
-	$(CC) -I. -MMD -c $< -o $@
+	$(CC) -I. -g -MMD -c $< -o $@
 
 # For `pith build`: the same objects in one file, and the flags as C strings.
 $(B)/lib/libpith.a: $(IMAGE_O)

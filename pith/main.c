@@ -10,6 +10,7 @@ static const struct command *const commands[] = {
     &command_run,
     &command_build,
     &command_bundle,
+    &command_inspect,
     &command_list,
     &command_debug,
 };
