@@ -166,3 +166,20 @@ enum err view_to_u64(struct view v, u64 *out)
     *out = x;
     return OK;
 }
+
+enum err view_to_ip4(struct view v, u32 *out)
+{
+    u32 ip = 0;
+    for (u32 part = 0; part < 4; part++) {
+        u64 n;
+        if (part < 3 && view_find(v, '.') == v.n)
+            return ERR_MALFORMED;
+        struct view digits = part < 3 ? view_cut(v, '.', &v) : v;
+        TRY(view_to_u64(digits, &n));
+        if (n > 255)
+            return ERR_RANGE;
+        ip = ip << 8 | (u32)n;
+    }
+    *out = ip;
+    return OK;
+}

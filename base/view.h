@@ -162,4 +162,7 @@ struct view view_trim(struct view v);
 /* Decimal, all of `v`, no sign, no blanks. ERR_MALFORMED, ERR_RANGE. */
 enum err view_to_u64(struct view v, u64 *out);
 
+/* "192.0.2.1" in host order. ERR_MALFORMED, ERR_RANGE. */
+enum err view_to_ip4(struct view v, u32 *out);
+
 #endif
