@@ -62,13 +62,20 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n)
     return to;
 }
 
+/* Whether copying upwards overwrites nothing that is still to be copied. The
+ * distance wraps where `d` lies below `s`. */
+wraps static inline bool upwards(const u8 *d, const u8 *s, size_t n)
+{
+    return (uintptr_t)d - (uintptr_t)s >= n;
+}
+
 void *memmove(void *to, const void *from, size_t n)
 {
     u8 *d = to;
     const u8 *s = from;
     if (n <= 32) {
         move_to_32(d, s, n);
-    } else if ((uintptr_t)d - (uintptr_t)s >= n) {
+    } else if (upwards(d, s, n)) {
         if (n >= REP_FROM) {
             rep_movsb(d, s, n);
             return to;

@@ -66,7 +66,7 @@ static u16 fold(u32 s)
 
 /* A TCP/IPv4 or UDP/IPv4 frame with all header checksums but the transport's, which
  * holds the pseudo-header's sum, as for NET_NEEDS_CSUM. */
-static void put_ip4(struct writer *w, struct net_dev *from, struct net_dev *to, u8 protocol, size_t payload)
+static void put_packet(struct writer *w, struct net_dev *from, struct net_dev *to, u8 protocol, size_t payload)
 {
     size_t header = protocol == 6 ? TCP : UDP;
     put_ethernet(w, to->mac, from->mac, 0x0800);
@@ -304,7 +304,7 @@ static void super_frames(void *arg)
     struct net_dev *a = sim_dev(l, SIM_FEATURES), *b = sim_dev(l, SIM_FEATURES), *plain = sim_dev(l, 0);
     struct net_rx got;
     struct writer w = writer_of(SPAN_OF(bytes));
-    put_ip4(&w, a, b, 6, 10500);
+    put_packet(&w, a, b, 6, 10500);
 
     /* Between two that know: whole, as it was sent. */
     CHECK(send_offloaded(a, written(&w), tcp_super));
@@ -319,7 +319,7 @@ static void super_frames(void *arg)
         struct net_dev *to = real ? b : plain;
         sim_path(a)->real = real;
         w.n = 0;
-        put_ip4(&w, a, to, 6, 10500);
+        put_packet(&w, a, to, 6, 10500);
         CHECK(send_offloaded(a, written(&w), tcp_super));
         for (u32 i = 0; i < 11; i++) {
             CHECK_EQ(sim_recv(to, &got, FOREVER), OK);
@@ -354,7 +354,7 @@ static void udp_super(void *arg)
     struct net_dev *a = sim_dev(l, SIM_FEATURES), *b = sim_dev(l, SIM_FEATURES);
     struct net_rx got;
     struct writer w = writer_of(SPAN_OF(bytes));
-    put_ip4(&w, a, b, 17, 2500);
+    put_packet(&w, a, b, 17, 2500);
     struct net_offload o = tcp_super;
     o.gso = NET_GSO_UDP;
     o.hdr_len = ETH + IP + UDP;
@@ -386,13 +386,13 @@ static void checksum_offload(void *arg)
     /* An odd number of bytes, too. */
     for (size_t payload = 100; payload < 102; payload++) {
         struct writer w = writer_of(SPAN_OF(bytes));
-        put_ip4(&w, a, plain, 17, payload);
+        put_packet(&w, a, plain, 17, payload);
         CHECK(send_offloaded(a, written(&w), o));
         CHECK_EQ(sim_recv(plain, &got, FOREVER), OK);
         CHECK(checksums_right(got.frame));
         CHECK_EQ(got.offload.flags, 0);
         w.n = 0;
-        put_ip4(&w, a, knows, 17, payload);
+        put_packet(&w, a, knows, 17, payload);
         CHECK(send_offloaded(a, written(&w), o));
         CHECK_EQ(sim_recv(knows, &got, FOREVER), OK);
         CHECK(!checksums_right(got.frame));
@@ -401,7 +401,7 @@ static void checksum_offload(void *arg)
     }
     /* A frame with a wrong checksum is never vouched for. */
     struct writer w = writer_of(SPAN_OF(bytes));
-    put_ip4(&w, a, knows, 17, 10);
+    put_packet(&w, a, knows, 17, 10);
     CHECK(sim_send(a, written(&w)));
     CHECK_EQ(sim_recv(knows, &got, FOREVER), OK);
     CHECK_EQ(got.offload.flags, 0);
@@ -423,7 +423,7 @@ static void corruption(void *arg)
     struct net_rx got;
     for (int i = 0; i < 200; i++) {
         struct writer w = writer_of(SPAN_OF(bytes));
-        put_ip4(&w, a, b, 6, 1900);
+        put_packet(&w, a, b, 6, 1900);
         CHECK(send_offloaded(a, written(&w), tcp_super));
         for (int segment = 0; segment < 2; segment++) {
             CHECK_EQ(sim_recv(b, &got, FOREVER), OK);
@@ -494,7 +494,7 @@ static void captured(void *arg)
     sim_pcap(l, capture);
     static u8 bytes[20000];
     struct writer w = writer_of(SPAN_OF(bytes));
-    put_ip4(&w, a, b, 6, 10500);
+    put_packet(&w, a, b, 6, 10500);
     CHECK(send_offloaded(a, written(&w), tcp_super));
     CHECK(send_number(a, b, 1, 60));
     done = true;
