@@ -10,7 +10,7 @@
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all run test check format bench fuzz long clean build-packages test-packages
+.PHONY: all run install test check format bench fuzz long clean build-packages test-packages
 
 CC := clang-19
 B := build
@@ -131,6 +131,18 @@ $(B)/gen/filter.h: host/process/tool/filter.c host/process/process.h | build-pac
 	@mkdir -p $(@D)
 	gcc -O1 -Wall -Werror -I. $< -lseccomp -o $(B)/gen/filter
 	$(B)/gen/filter > $@
+
+# ---- installation ---------------------------------------------------------------
+# The command finds everything else from where it lies itself (pith/toolkit.h).
+
+PREFIX := /usr/local
+HEADERS := $(wildcard $(addsuffix /*.h,base sig wire fiber net store lib lib/*))
+install: all
+	install -D -m 755 $(B)/pith $(DESTDIR)$(PREFIX)/bin/pith
+	install -D -m 644 $(B)/lib/libpith.a $(DESTDIR)$(PREFIX)/lib/pith/libpith.a
+	install -d $(DESTDIR)$(PREFIX)/lib/pith/images
+	install -m 644 $(APPLIANCES:%=$(B)/%.pith) $(APPLIANCES:%=$(B)/%.debug) $(DESTDIR)$(PREFIX)/lib/pith/images
+	@for h in $(HEADERS); do install -D -m 644 $$h $(DESTDIR)$(PREFIX)/share/pith/include/$$h; done
 
 # ---- tests ------------------------------------------------------------------------
 # test/NAME_test.c are programs over the same code, compiled natively with the same

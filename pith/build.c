@@ -24,7 +24,8 @@ struct build {
     const char *dir, *bundle_dir;
     bool quiet;
     char name[64];                /* of the appliance: the directory's */
-    char image[PATH_MAX], debug[PATH_MAX], scratch[PATH_MAX];
+    char image[PATH_MAX], scratch[PATH_MAX];
+    char debug[PATH_MAX], linked[PATH_MAX]; /* the debug information, and its name until all is well */
     struct toolkit toolkit;
     char *sources[SOURCES_MAX];   /* names within dir, in order */
     size_t sources_n;
@@ -191,7 +192,7 @@ static int link_image(const struct build *b)
         add(&w, object_of(b, i, objects[i]));
     add(&w, b->toolkit.library);
     add(&w, "-o");
-    add(&w, b->debug);
+    add(&w, b->linked);
     tell(b, "linking", b->name);
     return run_tool(&w, "linking", b->name);
 }
@@ -203,7 +204,7 @@ static int finish_image(const struct build *b, struct output *o)
     struct image image;
     add(&w, PROFILE_OBJCOPY);
     add(&w, "--strip-debug");
-    add(&w, b->debug);
+    add(&w, b->linked);
     add(&w, o->temporary);
     int code = run_tool(&w, "finishing", b->name);
     if (code != EXIT_OK)
@@ -259,6 +260,10 @@ static int make_image(struct build *b)
         else
             output_abandon(&o);
     }
+    if (code == EXIT_OK && rename(b->linked, b->debug) < 0)
+        code = fail("%s: cannot be written: %s", b->debug, strerror(errno));
+    if (code != EXIT_OK)
+        unlink(b->linked);
     if (code == EXIT_OK && b->bundle_dir)
         code = add_bundle(b);
     return code;
@@ -309,6 +314,7 @@ static int name_outputs(struct build *b, const char *out)
     if (view_ends(view_z(b->image), VIEW(".pith")))
         stem -= strlen(".pith");
     snprintf(b->debug, sizeof b->debug, "%.*s.debug", (int)stem, b->image);
+    snprintf(b->linked, sizeof b->linked, "%.*s.%ld.tmp.debug", (int)stem, b->image, (long)getpid());
     return EXIT_OK;
 }
 
