@@ -179,7 +179,7 @@ static u32 sendable(struct tcb *c, u32 unsent)
     u32 in_window = seq_lt(c->snd_nxt, edge) ? wrap_sub32(edge, c->snd_nxt) : 0;
     u32 room = MIN(in_network, in_window), n = MIN(unsent, room), most = super_bytes(c);
     c->limited_by_cwnd = in_network < unsent && in_network <= in_window;
-    if (n == unsent && (!c->held || c->fin_queued))
+    if ((n == unsent && (!c->held || c->fin_queued)) || c->probe_due)
         return MIN(n, most);
     if (n < mss) {
         bool alone = tcp_flight(c) == 0 && !c->held;
@@ -213,6 +213,7 @@ static bool send_lost(struct tcb *c, u64 now)
 static void note_sent(struct tcb *c, u32 length, u64 now)
 {
     bool idle = tcp_flight(c) == 0;
+    c->probe_due = false;
     if (!c->time_ok && !c->rtt_timing && c->recovery == TCP_OPEN) {
         c->rtt_timing = true;
         c->rtt_seq = c->snd_nxt;
@@ -256,7 +257,10 @@ bool tcp_transmit(struct tcb *c, u64 now)
         return true;
     if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
         return !c->syn_due || send_syn(c, now);
-    if (c->probe_due) {
+    /* Persist fills a small window with what fits (the override timer of RFC 9293
+     * §3.8.6.2.1), and asks about one that is closed. */
+    bool fits = tcp_unsent(c) > 0 && tcp_flight(c) == 0 && c->snd_wnd > 0;
+    if (c->probe_due && !fits) {
         if (!send_bare(c, wrap_sub32(c->snd_una, 1), 0, false, now))
             return false;
         c->probe_due = false;

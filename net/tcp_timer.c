@@ -16,7 +16,8 @@ void tcp_timer_arm(struct tcb *c)
 
 void tcp_retransmit_arm(struct tcb *c, u64 now)
 {
-    bool waiting = tcp_flight(c) > 0 || tcp_unsent(c) > 0 || (c->fin_queued && !tcp_fin_sent(c));
+    bool stalled = tcp_unsent(c) > 0 && !c->held; /* by the peer's window; a hold is our own */
+    bool waiting = tcp_flight(c) > 0 || stalled || (c->fin_queued && !tcp_fin_sent(c));
     c->retransmit_at = waiting ? sat_add(now, retransmit_interval(c)) : FOREVER;
     tcp_timer_arm(c);
 }
