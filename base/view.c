@@ -99,7 +99,8 @@ size_t view_run_word(struct view v)
         block b;
         __builtin_memcpy(&b, view_from(v, i).p, sizeof b);
         block lower = b | 0x20;
-        block word = (block)(((lower >= 'a') & (lower <= 'z')) | ((b >= '0') & (b <= '9')) | (b == '-') | (b == '_'));
+        block word =
+            (block)(((lower >= 'a') & (lower <= 'z')) | ((b >= '0') & (b <= '9')) | (b == '-') | (b == '_'));
         u32 hits = (u32)__builtin_ia32_pmovmskb128((__attribute__((vector_size(16))) char)word);
         if (hits != 0xffff)
             return i + (size_t)__builtin_ctz(~hits);

@@ -63,12 +63,15 @@ bool fibers_ready(void)
     return !list_empty(&scheduler.ready);
 }
 
-/* A fiber's record lies at the top of its slot of the stacks. */
-static struct fiber *record_of(u32 slot)
+static struct span slot_of(u32 number)
 {
-    size_t end = (size_t)(slot + 1) * scheduler.slot_size;
+    return span_sub(scheduler.stacks, number * scheduler.slot_size, scheduler.slot_size);
+}
+
+static struct fiber *record_of(u32 number)
+{
     size_t size = align_up(sizeof(struct fiber), 64);
-    return (void *)span_sub(scheduler.stacks, end - size, size).p;
+    return (void *)span_from(slot_of(number), scheduler.slot_size - size).p;
 }
 
 void fibers_visit(void (*visit)(const struct fiber_report *r, void *arg), void *arg)
@@ -148,17 +151,13 @@ static struct fiber *first_use(void)
 {
     if (scheduler.touched == scheduler.count)
         return NULL;
-    struct span slot = span_sub(scheduler.stacks, scheduler.touched * scheduler.slot_size, scheduler.slot_size);
-    boot_guard_page(span_first(slot, FIBER_PAGE));
-    struct span stack = span_from(slot, FIBER_PAGE);
+    struct span slot = slot_of(scheduler.touched);
     struct fiber *f = record_of(scheduler.touched);
     scheduler.touched++;
+    boot_guard_page(span_first(slot, FIBER_PAGE));
+    u64 low = (u64)(uintptr_t)slot.p + FIBER_PAGE, high = (u64)(uintptr_t)slot.p + slot.n;
     *f = (struct fiber){
-        .report = {
-            .magic = FIBER_REPORT_MAGIC,
-            .stack_low = (u64)(uintptr_t)stack.p,
-            .stack_high = (u64)(uintptr_t)stack.p + stack.n,
-        },
+        .report = {.magic = FIBER_REPORT_MAGIC, .stack_low = low, .stack_high = high},
         .deadline = {.fire = deadline_passed},
     };
     return f;

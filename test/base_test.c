@@ -186,8 +186,8 @@ static void lists_twice(void)
 
 TEST(what_is_out_of_bounds_traps)
 {
-    static void (*const bugs[])(void) = {reads_outside, sets_outside, indexes_outside, begins_outside,
-                                         sub_wraps, copies_too_much, loads_outside};
+    static void (*const bugs[])(void) = {reads_outside, sets_outside,    indexes_outside, begins_outside,
+                                         sub_wraps,     copies_too_much, loads_outside};
     for (size_t i = 0; i < COUNT(bugs); i++)
         CHECK_EQ(trap_of(AT(bugs, i)), TRAP_BOUNDS);
     CHECK_EQ(trap_of(narrows), TRAP_NARROW);
@@ -520,11 +520,12 @@ TEST(numbers_that_saturate_wrap_and_align)
 
 TESTS(CASE(a_byte_is_found_at_every_place_and_alignment), CASE(control_bytes_and_words_end_where_they_should),
       CASE(a_sequence_is_found_where_it_first_begins), CASE(views_compare_cut_and_trim),
-      CASE(numbers_are_read_whole_or_not_at_all), CASE(durations_and_sizes), CASE(what_is_out_of_bounds_traps),
-      CASE(what_is_written_is_read_back), CASE(a_failed_read_or_write_stays_failed),
-      CASE(an_arena_hands_out_aligned_zeroes_until_it_is_used_up),
-      CASE(an_arena_over_zeroes_clears_only_what_was_used_before), CASE(the_nth_allocation_fails_when_asked_to),
-      CASE(a_pool_knows_stale_handles_from_living_ones), CASE(a_list_keeps_its_order),
-      CASE(a_map_finds_what_is_in_it_and_nothing_else), CASE(siphash_gives_its_authors_values),
-      CASE(random_numbers_are_replayed_and_spread), CASE(dates_agree_with_the_c_library),
-      CASE(text_comes_out_as_meant), CASE(every_error_has_its_text), CASE(numbers_that_saturate_wrap_and_align))
+      CASE(numbers_are_read_whole_or_not_at_all), CASE(durations_and_sizes),
+      CASE(what_is_out_of_bounds_traps), CASE(what_is_written_is_read_back),
+      CASE(a_failed_read_or_write_stays_failed), CASE(an_arena_hands_out_aligned_zeroes_until_it_is_used_up),
+      CASE(an_arena_over_zeroes_clears_only_what_was_used_before),
+      CASE(the_nth_allocation_fails_when_asked_to), CASE(a_pool_knows_stale_handles_from_living_ones),
+      CASE(a_list_keeps_its_order), CASE(a_map_finds_what_is_in_it_and_nothing_else),
+      CASE(siphash_gives_its_authors_values), CASE(random_numbers_are_replayed_and_spread),
+      CASE(dates_agree_with_the_c_library), CASE(text_comes_out_as_meant), CASE(every_error_has_its_text),
+      CASE(numbers_that_saturate_wrap_and_align))

@@ -66,7 +66,8 @@ static u16 fold(u32 s)
 
 /* A TCP/IPv4 or UDP/IPv4 frame with all header checksums but the transport's, which
  * holds the pseudo-header's sum, as for NET_NEEDS_CSUM. */
-static void put_packet(struct writer *w, struct net_dev *from, struct net_dev *to, u8 protocol, size_t payload)
+static void put_packet(struct writer *w, struct net_dev *from, struct net_dev *to, u8 protocol,
+                       size_t payload)
 {
     size_t header = protocol == 6 ? TCP : UDP;
     put_ethernet(w, to->mac, from->mac, 0x0800);
@@ -602,4 +603,5 @@ TESTS(CASE(a_frame_arrives_after_the_latency_at_its_destination_only),
       CASE(a_tcp_super_frame_travels_whole_or_as_right_segments), CASE(a_udp_super_frame_becomes_datagrams),
       CASE(checksums_are_completed_for_a_receiver_that_cannot),
       CASE(a_corrupted_frame_never_passes_its_checksums), CASE(a_script_decides_the_fate_of_single_frames),
-      CASE(a_link_is_captured_with_complete_checksums), CASE(a_deadlock_a_trap_and_a_full_stack_name_the_seed))
+      CASE(a_link_is_captured_with_complete_checksums),
+      CASE(a_deadlock_a_trap_and_a_full_stack_name_the_seed))

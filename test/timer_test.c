@@ -46,11 +46,26 @@ static void pass_until(u64 end)
 TEST(a_timer_fires_never_early_and_at_most_a_tick_late)
 {
     static const u64 ahead[] = {
-        1, NS_PER_US, NS_PER_MS - 1, NS_PER_MS, NS_PER_MS + 1, 63 * NS_PER_MS, 64 * NS_PER_MS, 65 * NS_PER_MS,
-        255 * NS_PER_MS, 4095 * NS_PER_MS, 4096 * NS_PER_MS, 4097 * NS_PER_MS, 262144 * NS_PER_MS, 3600 * NS_PER_S,
-        86400 * NS_PER_S, 366 * 86400 * NS_PER_S, 5000 * (86400 * NS_PER_S),
+        1,
+        NS_PER_US,
+        NS_PER_MS - 1,
+        NS_PER_MS,
+        NS_PER_MS + 1,
+        63 * NS_PER_MS,
+        64 * NS_PER_MS,
+        65 * NS_PER_MS,
+        255 * NS_PER_MS,
+        4095 * NS_PER_MS,
+        4096 * NS_PER_MS,
+        4097 * NS_PER_MS,
+        262144 * NS_PER_MS,
+        3600 * NS_PER_S,
+        86400 * NS_PER_S,
+        366 * 86400 * NS_PER_S,
+        5000 * (86400 * NS_PER_S),
     };
-    static const u64 starts[] = {0, 1, 999999, 63 * NS_PER_MS, 4095 * NS_PER_MS + 17, 262143 * NS_PER_MS, 1ull << 60};
+    static const u64 starts[] = {
+        0, 1, 999999, 63 * NS_PER_MS, 4095 * NS_PER_MS + 17, 262143 * NS_PER_MS, 1ull << 60};
     for (size_t s = 0; s < COUNT(starts); s++)
         for (size_t i = 0; i < COUNT(ahead); i++) {
             begin(AT(starts, s));

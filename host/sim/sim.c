@@ -35,8 +35,9 @@ u64 sim_seed(void)
 void sim_print_seed(void)
 {
     if (sim.running)
-        printf("# sim: seed %llu, %.6f s into the run (SIM_SEED=%llu replays it)\n", (unsigned long long)sim.seed,
-               (double)(sim.now - START_MONO_NS) / 1e9, (unsigned long long)sim.seed);
+        printf("# sim: seed %llu, %.6f s into the run (SIM_SEED=%llu replays it)\n",
+               (unsigned long long)sim.seed, (double)(sim.now - START_MONO_NS) / 1e9,
+               (unsigned long long)sim.seed);
 }
 
 static void print_fiber(const struct fiber_report *r, void *arg)

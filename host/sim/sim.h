@@ -7,7 +7,7 @@
  *
  *   static void scenario(void *arg)
  *   {
- *       struct sim_link *l = sim_link_new(&(struct sim_path){.latency_ns = 10 * NS_PER_MS, .loss_ppm = 50000});
+ *       struct sim_link *l = sim_link_new(&(struct sim_path){.latency_ns = NS_PER_MS, .loss_ppm = 50000});
  *       struct net_dev *a = sim_dev(l, SIM_FEATURES), *b = sim_dev(l, 0);
  *       …stack_new(&s, sim_arena(), a, &config)…
  *   }
