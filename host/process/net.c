@@ -109,17 +109,19 @@ size_t net_gather(const struct host_tx *frame, struct iovec *iov, u32 *parts)
     return bytes;
 }
 
-bool net_lost(struct process_net *n)
+bool net_lost(struct process_net *n, i64 error)
 {
-    switch (errno) {
+    switch (-error) {
     case EAGAIN:
         n->blocked = true;
         return false;
-    case EBADFD: /* the interface was deleted */
+    case EBADFD:
+        net_gone(n, "the interface was deleted");
+        return false;
     case EPIPE:
     case ECONNRESET:
     case ECONNREFUSED:
-        net_gone(n, strerror(errno));
+        net_gone(n, "the other side closed it");
         return false;
     default: /* EIO: interface down; EINVAL: offload words that make no sense; ENOBUFS … */
         return true;

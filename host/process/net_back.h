@@ -6,6 +6,7 @@
 
 #include <sys/uio.h>
 
+#include "host/process/call.h"
 #include "host/process/net.h"
 #include "sig/net.h"
 
@@ -39,9 +40,9 @@ bool net_capture(struct process_net *n, const char *file, const struct refusal *
  * copy. Answers the frame's bytes, 0 for a frame that makes no sense. */
 size_t net_gather(const struct host_tx *frame, struct iovec *iov, u32 *parts);
 
-/* After a failed write: true where the frame is simply lost. False: the device is
+/* After a write that failed with `error` (-EAGAIN …): true where the frame is simply lost. False: the device is
  * full (blocked is set), or gone. */
-bool net_lost(struct process_net *n);
+bool net_lost(struct process_net *n, i64 error);
 
 /* The other side is gone for good: says so and stops polling. */
 void net_gone(struct process_net *n, const char *why);

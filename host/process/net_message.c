@@ -22,9 +22,9 @@ static i64 message_rx(struct process_net *n, struct host_rx *frames, u32 max)
     u64 at = 0;
     u32 count = 0;
     while (n->fd >= 0 && count < max && at + FRAME_MAX <= n->about.rx_window_n) {
-        ssize_t got = read(n->fd, window + at, FRAME_MAX);
+        i64 got = call_read(n->fd, window + at, FRAME_MAX);
         if (got < 0) {
-            if (errno == ECONNRESET)
+            if (got == -ECONNRESET)
                 net_gone(n, "the other side closed it");
             break;
         }
@@ -49,7 +49,8 @@ static i64 message_tx(struct process_net *n, const struct host_tx *frames, u32 c
         u32 parts;
         if (net_gather(&frames[i], iov, &parts) == 0)
             return -1;
-        if (writev(n->fd, iov, (int)parts) < 0 && !net_lost(n))
+        i64 put = call_writev(n->fd, iov, parts);
+        if (put < 0 && !net_lost(n, put))
             return n->fd < 0 ? count : i;
     }
     return count;

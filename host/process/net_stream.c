@@ -38,13 +38,13 @@ static void receive(struct stream_net *s)
     memmove(window, window + s->from, s->to - s->from);
     s->to -= s->from;
     s->from = 0;
-    ssize_t got = read(n->fd, window + s->to, n->about.rx_window_n - s->to);
+    i64 got = call_read(n->fd, window + s->to, n->about.rx_window_n - s->to);
     if (got > 0)
         s->to += (u64)got;
     else if (got == 0)
         net_gone(n, "the other side closed it");
-    else if (errno != EAGAIN && errno != EINTR)
-        net_gone(n, strerror(errno));
+    else if (got != -EAGAIN && got != -EINTR)
+        net_gone(n, "the other side closed it");
 }
 
 i64 stream_rx(struct process_net *n, struct host_rx *frames, u32 max)
@@ -71,10 +71,10 @@ bool stream_pending(struct process_net *n)
 static bool flush(struct stream_net *s)
 {
     while (s->rest_from < s->rest_to) {
-        ssize_t put = write(s->net.fd, s->rest + s->rest_from, s->rest_to - s->rest_from);
-        if (put < 0 && errno == EINTR)
+        i64 put = call_write(s->net.fd, s->rest + s->rest_from, s->rest_to - s->rest_from);
+        if (put == -EINTR)
             continue;
-        if (put < 0 && !net_lost(&s->net))
+        if (put < 0 && !net_lost(&s->net, put))
             return s->net.fd < 0;
         s->rest_from = put < 0 ? s->rest_to : s->rest_from + (u32)put;
     }
@@ -126,10 +126,10 @@ i64 stream_tx(struct process_net *n, const struct host_tx *frames, u32 count)
     for (u32 taken = 0; taken < count;) {
         if (!gather_burst(b, frames + taken, count - taken))
             return -1;
-        ssize_t put = writev(n->fd, b->iov, (int)b->iovecs);
-        if (put < 0 && errno == EINTR)
+        i64 put = call_writev(n->fd, b->iov, b->iovecs);
+        if (put == -EINTR)
             continue;
-        if (put < 0 && !net_lost(n))
+        if (put < 0 && !net_lost(n, put))
             return n->fd < 0 ? count : taken;
         if (put < 0) {
             taken += b->frames;

@@ -40,13 +40,13 @@ static i64 tap_rx(struct process_net *n, struct host_rx *frames, u32 max)
     u64 at = FRAME_ALIGN - head;
     u32 count = 0;
     while (n->fd >= 0 && count < max && at + head + FRAME_MAX <= n->about.rx_window_n) {
-        ssize_t got = read(n->fd, window + at, head + FRAME_MAX);
+        i64 got = call_read(n->fd, window + at, head + FRAME_MAX);
         if (got < 0) {
-            if (errno == EBADFD)
+            if (got == -EBADFD)
                 net_gone(n, "the interface was deleted");
             break;
         }
-        if ((size_t)got <= head)
+        if (got <= head)
             continue;
         struct host_rx *f = &frames[count++];
         *f = (struct host_rx){.offset = (u32)at + head, .n = (u32)got - head};
@@ -70,8 +70,8 @@ static i64 tap_tx(struct process_net *n, const struct host_tx *frames, u32 count
         struct host_offload offload = frames[i].offload;
         offload.buffers = 0;
         iov[0] = (struct iovec){&offload, head};
-        ssize_t put = head ? writev(n->fd, iov, (int)parts + 1) : writev(n->fd, iov + 1, (int)parts);
-        if (put < 0 && !net_lost(n))
+        i64 put = head ? call_writev(n->fd, iov, parts + 1) : call_writev(n->fd, iov + 1, parts);
+        if (put < 0 && !net_lost(n, put))
             return n->fd < 0 ? count : i;
     }
     return count;
