@@ -1,14 +1,17 @@
 #include "pith/common.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
+#include "base/codec.h"
 #include "base/num.h"
-#include "base/view.h"
 #include "pith/command.h"
 
 int fail(const char *format, ...)
@@ -51,33 +54,70 @@ const char *catalogue_dir(void)
 {
     static char dir[PATH_MAX + 32];
     if (!dir[0]) {
-        snprintf(dir, sizeof dir, "%s/../lib/pith/images/", pith_home());
+        snprintf(dir, sizeof dir, "%s/../lib/pith/images", pith_home());
         if (access(dir, X_OK) != 0)
-            snprintf(dir, sizeof dir, "%s/", pith_home());
+            snprintf(dir, sizeof dir, "%s", pith_home());
     }
     return dir;
 }
 
+/* dir/NAME.pith, or an empty path when that is too long. Not by snprintf, whose
+ * pages a start would touch for nothing else. */
+static const char *image_in(struct view dir, struct view name)
+{
+    static char path[PATH_MAX];
+    struct writer w = writer_of(SPAN_OF(path));
+    put_bytes(&w, dir);
+    put_u8(&w, '/');
+    put_bytes(&w, name);
+    put_bytes(&w, VIEW(".pith\0"));
+    return w.full ? "" : path;
+}
+
+/* The directory of the path this command was started by; empty where that was no
+ * path, or leads through a link: pith_home knows better, but asks the kernel. */
+static struct view started_from(void)
+{
+    const char *self = (const char *)getauxval(AT_EXECFN), *slash = self ? strrchr(self, '/') : NULL;
+    return slash ? (struct view){(const u8 *)self, (size_t)(slash - self)} : VIEW_NONE;
+}
+
 /* A word without a slash is first looked up beside the command, which costs no
  * search; a file of that name in the current directory is found as ./NAME. */
-const char *find_image(const char *name)
+int open_image(const char *name, const char **path)
 {
-    static char path[PATH_MAX + NAME_MAX];
-    if (!strchr(name, '/')) {
-        snprintf(path, sizeof path, "%s/%s.pith", pith_home(), name);
-        if (access(path, R_OK) == 0)
-            return path;
-        snprintf(path, sizeof path, "%s%s.pith", catalogue_dir(), name);
-        if (access(path, R_OK) == 0)
-            return path;
-    }
-    if (access(name, F_OK) == 0)
-        return name;
-    if (strchr(name, '/') || view_ends(view_z(name), VIEW(".pith")))
+    enum { FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK };
+    struct view word = view_z(name), from = started_from();
+    bool bare = view_find(word, '/') == word.n;
+    int fd = -1;
+    errno = ENOENT;
+    if (bare && from.n > 0)
+        fd = open(*path = image_in(from, word), FLAGS);
+    if (bare && fd < 0 && errno == ENOENT)
+        fd = open(*path = image_in(view_z(pith_home()), word), FLAGS);
+    if (bare && fd < 0 && errno == ENOENT)
+        fd = open(*path = image_in(view_z(catalogue_dir()), word), FLAGS);
+    if (fd < 0 && errno == ENOENT)
+        fd = open(*path = name, FLAGS);
+    if (fd >= 0)
+        return fd;
+    if (errno != ENOENT)
+        fail("%s: %s", *path, strerror(errno));
+    else if (strchr(name, '/') || view_ends(word, VIEW(".pith")))
         fail("%s: there is no such image; `pith build` makes one", name);
     else
         fail("there is no image %s; `pith list` shows the catalogue", name);
-    return NULL;
+    return -1;
+}
+
+const char *find_image(const char *name)
+{
+    const char *path;
+    int fd = open_image(name, &path);
+    if (fd < 0)
+        return NULL;
+    close(fd);
+    return path;
 }
 
 const char *find_local_image(void)

@@ -17,7 +17,11 @@ void nearest_try(struct nearest *n, const char *candidate);
  * result is in static memory. */
 const char *find_local_image(void);
 
-/* The directory that the catalogue's images lie in, with a final slash: beside the
+/* find_image (pith/command.h) and opening it for reading: a descriptor, or -1 after
+ * saying why. */
+int open_image(const char *name, const char **path);
+
+/* The directory that the catalogue's images lie in, without a final slash: beside the
  * command, or in ../lib/pith/images when it is installed. In static memory. */
 const char *catalogue_dir(void);
 

@@ -68,7 +68,9 @@ static int check_seal(const char *path, struct view file)
 int image_decode(struct image *i, const char *path, struct mapped file)
 {
     const char *wrong;
-    *i = (struct image){.path = path, .file = file};
+    i->path = path; /* not all of *i at once: its manifest is large, and a start counts pages */
+    i->file = file;
+    i->bundle_header = (struct bundle_header){0};
     if (elf_decode(&i->elf, file.bytes) != OK)
         return fail("%s: %s", path, i->elf.wrong);
     int code = check_seal(path, file.bytes);

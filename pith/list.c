@@ -54,7 +54,7 @@ static int run(int argc, char **argv)
         printf("%-12s %10s  %10s  %s\n", "NAME", "IMAGE", "MEMORY", "WHAT IT IS");
     for (int i = 0; i < n; i++) {
         char path[PATH_MAX + NAME_MAX];
-        snprintf(path, sizeof path, "%s%s", catalogue_dir(), names[i]->d_name);
+        snprintf(path, sizeof path, "%s/%s", catalogue_dir(), names[i]->d_name);
         names[i]->d_name[strlen(names[i]->d_name) - strlen(".pith")] = 0;
         if (image_open(&image, path) == EXIT_OK) {
             show(&image, names[i]->d_name, json, shown == 0);

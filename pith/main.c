@@ -11,6 +11,7 @@ static const struct command *const commands[] = {
     &command_build,
     &command_bundle,
     &command_inspect,
+    &command_inspect,
     &command_list,
     &command_debug,
 };

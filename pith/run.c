@@ -37,17 +37,15 @@ static int map(const char *path, int fd, struct mapped *out)
 
 /* The descriptor stays open: the image's segments are mapped from the very file
  * that has been checked. */
-static int open_image(const char *path)
+static int take_image(const char *name)
 {
     struct mapped file;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return fail("%s: %s", path, strerror(errno));
-    int code = map(path, fd, &file);
-    if (code == EXIT_OK)
-        code = image_decode(&image, path, file);
-    plan.image_fd = fd;
-    return code;
+    const char *path;
+    plan.image_fd = open_image(name, &path);
+    if (plan.image_fd < 0)
+        return EXIT_FAILED;
+    int code = map(path, plan.image_fd, &file);
+    return code == EXIT_OK ? image_decode(&image, path, file) : code;
 }
 
 static int use_bundle(const char *path, int fd)
@@ -182,12 +180,11 @@ static int run(int argc, char **argv)
 {
     enum { SPIN_US = 20 };
     bool named = argc > 1 && argv[1][0] != '-';
-    const char *path = named ? find_image(argv[1]) : find_local_image();
-    if (!path && !named)
+    const char *name = named ? argv[1] : find_local_image();
+    int skip = named ? 2 : 1;
+    if (!name)
         return usage(&command_run, "which image? There is not exactly one *.pith file here");
-    if (!path)
-        return EXIT_FAILED;
-    int code = open_image(path), skip = named ? 2 : 1;
+    int code = take_image(name);
     if (code != EXIT_OK)
         return code;
     args.spin_us = SPIN_US;
@@ -195,7 +192,7 @@ static int run(int argc, char **argv)
     if (code != EXIT_OK)
         return code;
     if (args.help) {
-        run_help(&image.manifest, named ? argv[1] : path);
+        run_help(&image.manifest, name);
         return EXIT_OK;
     }
     return start();

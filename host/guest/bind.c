@@ -51,16 +51,14 @@ noreturn_ void boot_exit(u8 code)
     host_exit(code);
 }
 
-/* A device, and the host's descriptors of a burst. They are kept here because a
- * burst of them would take much of a fiber's stack. */
+/* A device, and the host's descriptors of a burst, which would take much of a
+ * fiber's stack. */
 struct guest_net {
     struct net_dev dev;
     struct view window;
     struct host_rx received[NET_BURST_MAX];
     struct host_tx sending[NET_BURST_MAX];
 };
-
-static struct guest_net devices[GUEST_DEVICES_MAX];
 
 static size_t rx(struct net_dev *dev, struct net_rx_burst burst)
 {
@@ -121,13 +119,17 @@ static size_t tx(struct net_dev *dev, struct net_tx_burst burst)
     return sent;
 }
 
-struct net_dev *guest_net(u32 index, const struct host_device *d)
+/* Not in the image's own data: images without a device would carry it as well. */
+struct net_dev *guest_net(u32 index, const struct host_device *d, struct span *memory)
 {
     enum { MTU_MIN = 576, MTU_MAX = 9000 };
     static const struct net_ops ops = {rx, tx};
-    struct guest_net *g = &AT(devices, index);
+    size_t n = align_up(sizeof(struct guest_net), 64);
     if (d->kind != DEVICE_NET || d->mtu < MTU_MIN)
         return NULL;
+    must(memory->n >= n);
+    struct guest_net *g = (struct guest_net *)(void *)span_from(*memory, memory->n - n).p;
+    *memory = span_first(*memory, memory->n - n);
     g->window = (struct view){d->rx_window, d->rx_window_n};
     g->dev = (struct net_dev){
         .ops = &ops,

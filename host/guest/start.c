@@ -27,10 +27,11 @@ noreturn_ static __attribute__((noinline)) void run(const struct host_boot *b)
         const struct host_key *k = &b->keys[i];
         AT(keys, i) = (struct boot_key){{(const u8 *)k->name, k->name_n}, {(const u8 *)k->value, k->value_n}};
     }
+    struct span memory = {b->memory, b->memory_n};
     for (u32 i = 0; i < b->devices_n; i++)
-        AT(nets, i) = guest_net(i, &b->devices[i]);
+        AT(nets, i) = guest_net(i, &b->devices[i], &memory);
     const struct boot boot = {
-        .memory = {b->memory, b->memory_n},
+        .memory = memory,
         .bundle = {b->bundle, b->bundle_n},
         .keys = {keys, b->keys_n},
         .nets = {nets, b->devices_n},

@@ -3,7 +3,7 @@
  *
  *   image | guard | stack | boot record | guard | memory | guard | window | guard …
  *
- * Guards stay inaccessible. The image's segments are mappings of its file, so that
+ * Guards are inaccessible. The image's segments are mappings of its file, so that
  * debuggers, profilers and core files find its symbols. */
 #include <stdarg.h>
 #include <stdio.h>

@@ -4,11 +4,13 @@
  * here (images hold no system call instruction), and that code gets to run nothing
  * more. Descriptors are those of host/process/process.h. */
 #include <seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/mman.h>
 
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 
 #include "host/process/process.h"
 
@@ -22,39 +24,39 @@ static void check(int result)
     }
 }
 
-/* Four descriptors from `first`, a multiple of four. */
-static void allow_fds(int call, unsigned first)
+static void allow(int call)
 {
-    check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
-                           SCMP_A0(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)3, first)));
+    check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0));
 }
 
-static void allow_fd(int call, unsigned fd)
+/* Where one argument is what it has to be. */
+static void allow_if(int call, struct scmp_arg_cmp pinned)
 {
-    check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A0(SCMP_CMP_EQ, fd)));
+    check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, pinned));
 }
 
 static void rules(void)
 {
-    /* Devices. */
-    allow_fds(SCMP_SYS(read), PROCESS_FD_DEVICES);
-    allow_fds(SCMP_SYS(readv), PROCESS_FD_DEVICES);
-    allow_fds(SCMP_SYS(write), PROCESS_FD_DEVICES);
-    allow_fds(SCMP_SYS(writev), PROCESS_FD_DEVICES);
-    check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ppoll), 1,
-                           SCMP_A1(SCMP_CMP_LE, PROCESS_DEVICES_MAX)));
-    /* Captures, console and crash reports. */
-    allow_fds(SCMP_SYS(write), PROCESS_FD_CAPTURES);
-    allow_fds(SCMP_SYS(writev), PROCESS_FD_CAPTURES);
-    allow_fd(SCMP_SYS(write), STDOUT_FILENO);
-    allow_fd(SCMP_SYS(write), STDERR_FILENO);
-    /* Where the vDSO has no clock. */
-    check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clock_gettime), 1, SCMP_A0(SCMP_CMP_LE, 1)));
-    check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(getrandom), 1, SCMP_A2(SCMP_CMP_EQ, 0)));
+    /* Devices: PROCESS_FD_DEVICES and the three after it. */
+    allow_if(SCMP_SYS(read), SCMP_A0(SCMP_CMP_MASKED_EQ, ~3u, PROCESS_FD_DEVICES));
+    /* Devices, captures, console and crash reports: all that is open. */
+    allow_if(SCMP_SYS(write), SCMP_A0(SCMP_CMP_LT, PROCESS_FD_END));
+    allow_if(SCMP_SYS(writev), SCMP_A0(SCMP_CMP_LT, PROCESS_FD_END));
+    allow(SCMP_SYS(ppoll));
     /* Guard pages: access can only be taken away. */
-    check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_EQ, 0)));
-    check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(rt_sigreturn), 0));
-    check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(exit_group), 0));
+    allow_if(SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_EQ, PROT_NONE));
+    allow(SCMP_SYS(getrandom));
+    allow(SCMP_SYS(clock_gettime)); /* where the vDSO has no clock */
+    allow(SCMP_SYS(rt_sigreturn));
+    allow(SCMP_SYS(exit_group));
+}
+
+/* The kernel tries a new filter on every system call number to learn which are
+ * always allowed. One that begins with a look at an argument is told apart at once,
+ * which takes 30 of 80 µs off the start of an image. */
+static void print_first_look(void)
+{
+    printf("    {0x%x, 0, 0, %zu},\n", BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args));
 }
 
 int main(void)
@@ -70,6 +72,7 @@ int main(void)
     check(seccomp_export_bpf(filter, fileno(program)));
     rewind(program);
     printf("/* Made by host/process/tool/filter.c. */\nstatic const struct sock_filter filter[] = {\n");
+    print_first_look();
     struct sock_filter f;
     while (fread(&f, sizeof f, 1, program) == 1)
         printf("    {0x%x, %u, %u, 0x%x},\n", f.code, f.jt, f.jf, f.k);
