@@ -1,0 +1,48 @@
+#!/bin/sh
+# The documentation as a site: every page renders, every link leads somewhere, and
+# every file that the documentation names is there.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+site=$(mktemp -d "${TMPDIR:-/tmp}/pith-site.XXXXXX")
+trap 'rm -rf "$site"' EXIT
+failed=0
+
+say() {
+    if [ -z "$2" ]; then
+        echo "ok site: $1"
+    else
+        echo "$2" | sed 's/^/# /'
+        echo "not ok site: $1"
+        failed=1
+    fi
+}
+
+wrong=
+sh doc/site/render "$site" || wrong="doc/site/render failed"
+for page in doc/*.md; do
+    [ -s "$site/$(basename "$page" .md).html" ] || wrong="$wrong $page is in no navigation"
+done
+say "renders" "$wrong"
+
+wrong=
+for page in "$site"/*.html; do
+    for link in $(grep -o 'href="[^"]*"' "$page" | sed 's/^href="//; s/"$//; s/#.*//' | sort -u); do
+        case $link in
+        '' | http*) continue ;;
+        */) link=$link/index.html ;;
+        esac
+        [ -e "$site/$link" ] || wrong="$wrong
+$(basename "$page"): $link leads nowhere"
+    done
+done
+say "links lead somewhere" "$wrong"
+
+wrong=
+for name in $(grep -ohE '`(base|sig|wire|host|fiber|net|store|lib|appliance|pith|test|bench|doc)/[a-zA-Z0-9_/.-]+`' \
+    README.md doc/*.md | tr -d '`' | sort -u); do
+    case $name in *NAME*) continue ;; esac
+    [ -e "$name" ] || wrong="$wrong
+$name is named and is not there"
+done
+say "names files that are there" "$wrong"
+exit $failed
