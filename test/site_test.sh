@@ -38,8 +38,8 @@ done
 say "links lead somewhere" "$wrong"
 
 wrong=
-for name in $(grep -ohE '`(base|sig|wire|host|fiber|net|store|lib|appliance|pith|test|bench|doc)/[a-zA-Z0-9_/.-]+`' \
-    README.md doc/*.md | tr -d '`' | sort -u); do
+rooms='base|sig|wire|host|fiber|net|store|lib|appliance|pith|test|bench|doc'
+for name in $(grep -ohE "\`($rooms)/[a-zA-Z0-9_/.-]+\`" README.md doc/*.md | tr -d '\`' | sort -u); do
     case $name in *NAME*) continue ;; esac
     [ -e "$name" ] || wrong="$wrong
 $name is named and is not there"
