@@ -586,11 +586,14 @@ static int dies(void (*fn)(void *arg), char *text, size_t text_n)
 TEST(a_deadlock_a_trap_and_a_full_stack_name_the_seed)
 {
     static void (*const ends[])(void *arg) = {stuck, overruns, overflows, breaks_rules};
-    static const char *const says[] = {"deadlock", "trap", "memory fault", "trap"};
+    static const char *const says[] = {"deadlock", "a trap: outside of a view", "memory fault",
+                                       "a trap: a stated fact"};
+    static const char *const where[] = {"", "overruns", "deep", "check_rules"};
     for (size_t i = 0; i < COUNT(ends); i++) {
-        char text[1000];
+        static char text[16384];
         CHECK(dies(AT(ends, i), text, sizeof text) != 0);
         CHECK(strstr(text, AT(says, i)));
+        CHECK(i == 0 || strstr(text, AT(where, i)));
         CHECK(strstr(text, "seed 42"));
         CHECK(strstr(text, "fiber \"main\" in \"image\""));
     }

@@ -66,8 +66,11 @@ struct sim {
 
 extern struct sim sim;
 
-/* Ends the process with a report: what, seed, time, fibers. */
+/* fault.c: ends the process with a report: what, seed, time, fibers; and does so when
+ * a rule is broken or the run does not end. */
 noreturn_ void sim_fail(const char *what);
+void sim_faults_begin(void);
+void sim_faults_end(void);
 
 /* Zeroed memory from the world's arena; never NULL. */
 void *sim_new(size_t n);

@@ -1,10 +1,8 @@
 #include "host/sim/sim.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/num.h"
 #include "fiber/loop.h"
@@ -15,10 +13,7 @@
 #include "sig/entropy.h"
 #include "sig/idle.h"
 
-enum {
-    TURN_NS = 100,       /* each look at the clock: a world in which work takes no time may stand still */
-    REAL_LIMIT_S = 120,  /* of real time a run; more is a world that runs in circles */
-};
+enum { TURN_NS = 100 }; /* each look at the clock: a world in which work takes no time may stand still */
 
 static const u64 START_MONO_NS = 1000 * NS_PER_S;
 static const u64 START_WALL_NS = 1767225600 * NS_PER_S; /* 2026-01-01 */
@@ -38,51 +33,6 @@ void sim_print_seed(void)
         printf("# sim: seed %llu, %.6f s into the run (SIM_SEED=%llu replays it)\n",
                (unsigned long long)sim.seed, (double)(sim.now - START_MONO_NS) / 1e9,
                (unsigned long long)sim.seed);
-}
-
-static void print_fiber(const struct fiber_report *r, void *arg)
-{
-    (void)arg;
-    printf("# sim: fiber \"%s\"", r->name);
-    for (const struct scope_report *s = r->scope; s; s = s->parent)
-        printf(" in \"%s\"", s->name);
-    printf("\n");
-}
-
-void sim_fail(const char *what)
-{
-    printf("# sim: %s\n", what);
-    sim_print_seed();
-    fibers_visit(print_fiber, NULL);
-    fflush(stdout);
-    abort();
-}
-
-/* On a stack of its own: the fault may be a full fiber stack. printf is good enough
- * for a test that ends here. */
-static void on_fault(int number)
-{
-    signal(SIGABRT, SIG_DFL);
-    signal(number, SIG_DFL);
-    switch (number) {
-    case SIGILL:
-        sim_fail("a trap: a broken rule");
-    case SIGALRM:
-        sim_fail("running in circles: no end after two minutes");
-    default:
-        sim_fail("a memory fault");
-    }
-}
-
-static void catch_faults(void)
-{
-    static u8 stack[64 * 1024];
-    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
-    struct sigaction act = {.sa_handler = on_fault, .sa_flags = (int)(SA_ONSTACK | SA_RESETHAND)};
-    sigaction(SIGILL, &act, NULL);
-    sigaction(SIGSEGV, &act, NULL);
-    sigaction(SIGBUS, &act, NULL);
-    sigaction(SIGALRM, &act, NULL);
 }
 
 /* ---- a run ----------------------------------------------------------------------- */
@@ -128,13 +78,12 @@ static void begin(u64 seed, struct sim_size size)
     arena_init_zeroed(&sim.arena, sim.memory);
     must(fibers_init(&sim.arena, size.fibers ? size.fibers : 1024,
                      size.stack_bytes ? size.stack_bytes : 64 * 1024) == OK);
-    catch_faults();
-    alarm(REAL_LIMIT_S);
+    sim_faults_begin();
 }
 
 static void end(void)
 {
-    alarm(0);
+    sim_faults_end();
     for (u32 i = 0; i < sim.ports_n; i++)
         sim_port_end(AT(sim.ports, i));
     for (u32 i = 0; i < sim.links_n; i++)
