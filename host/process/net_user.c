@@ -188,6 +188,11 @@ static bool start_passt(struct user_net *u, struct command_line *c, const struct
     int pair[2], log[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         return refuse(r, "--net user: no socket: %s", strerror(errno)) != NULL;
+    /* passt drops what its socket cannot take at once, and waits seconds before it sends that
+     * again: room for a window of several connections. Best effort: net.core.wmem_max limits it. */
+    const int room = 4 << 20;
+    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     u->stream.net.fd = pair[0];
     if (pipe2(log, O_CLOEXEC | O_NONBLOCK) != 0) {
         close(pair[1]);
