@@ -21,6 +21,11 @@ enum {
     TCP_SUPER_BYTES = 65535 - 20 - 60, /* payload of a super-segment: IP length is 16 bits */
 };
 
+/* The window of a peer that is near: at a round trip below TCP_NEAR_US it is enough
+ * for every link, and it fits the socket buffers on the way to it. A host that
+ * passes frames on through a socket (passt) drops what does not. */
+enum { TCP_NEAR_US = 2000, TCP_NEAR_WINDOW = 192 << 10 };
+
 /* Durations. The least RTO and the delayed ACK are Linux's, well below the 1 s and
  * 500 ms of RFC 6298 and 1122, whose reasons (coarse clocks) have gone. */
 #define TCP_RTO_FIRST_US ((u32)1000000)
@@ -162,6 +167,7 @@ size_t tcp_receive_pieces(struct tcb *c, struct stream_pieces out);
 void tcp_receive_consume(struct tcb *c, size_t n);
 void tcp_receive_drop(struct tcb *c);               /* all of it */
 void tcp_receive_sack(const struct tcb *c, struct tcp_options *o); /* the ranges to report */
+u32 tcp_receive_most(const struct tcb *c);          /* bytes it may buffer */
 u32 tcp_receive_edge(const struct tcb *c);          /* the window's right edge as it could be now */
 
 /* tcp_input.c */

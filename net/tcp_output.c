@@ -25,7 +25,7 @@ void tcp_output(struct stack *s, u64 now)
 static u16 window(struct tcb *c)
 {
     u32 edge = tcp_receive_edge(c);
-    u32 step = MIN((u32)c->rcv_mss, c->tcp->receive_max_bytes / 2);
+    u32 step = MIN((u32)c->rcv_mss, tcp_receive_most(c) / 2);
     if (wrap_sub32(edge, c->rcv_edge) >= step)
         c->rcv_edge = edge;
     return (u16)MIN(tcp_rcv_wnd(c) >> c->rcv_scale, (u32)UINT16_MAX);

@@ -169,10 +169,16 @@ void tcp_receive_drop(struct tcb *c)
     tcp_queue_free(c->tcp, &c->ooo, &c->ooo_blocks);
 }
 
+u32 tcp_receive_most(const struct tcb *c)
+{
+    u32 most = c->tcp->receive_max_bytes;
+    return c->srtt_us >= TCP_NEAR_US ? most : MIN(most, (u32)TCP_NEAR_WINDOW);
+}
+
 u32 tcp_receive_edge(const struct tcb *c)
 {
-    u64 most = sat_sub(c->tcp->receive_max_bytes, c->rcv_bytes);
-    u32 room = (u32)MIN(most, (u64)tcp_share_bytes(c) + tail_room(c));
+    u64 free_bytes = sat_sub(tcp_receive_most(c), c->rcv_bytes);
+    u32 room = (u32)MIN(free_bytes, (u64)tcp_share_bytes(c) + tail_room(c));
     return seq_max(c->rcv_edge, wrap_add32(c->rcv_nxt, room));
 }
 

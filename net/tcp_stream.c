@@ -47,7 +47,7 @@ static enum err wait(struct stream *s, size_t more_than, u64 deadline)
     struct tcb *c = conn(s);
     while (c->rcv_bytes <= more_than) {
         TRY(status(s));
-        if (more_than >= c->tcp->receive_max_bytes)
+        if (more_than >= tcp_receive_most(c))
             return ERR_LIMIT;
         TRY(waiters_wait(&c->reader, deadline));
     }
@@ -62,7 +62,7 @@ static void consume(struct stream *s, size_t n)
     tcp_receive_consume(c, n);
     if (c->state != TCP_ESTABLISHED && c->state != TCP_FIN_WAIT_1 && c->state != TCP_FIN_WAIT_2)
         return;
-    u32 gain = wrap_sub32(tcp_receive_edge(c), c->rcv_edge), most = c->tcp->receive_max_bytes;
+    u32 gain = wrap_sub32(tcp_receive_edge(c), c->rcv_edge), most = tcp_receive_most(c);
     bool starved = tcp_rcv_wnd(c) < 2 * (u32)c->rcv_mss && gain >= MIN(2 * (u32)c->rcv_mss, most / 2);
     if (gain >= most / 4 || starved) {
         c->ack_now = true;
