@@ -187,6 +187,14 @@ $(B)/test/%_test: $(B)/native/test/%_test.o $(B)/native/libpith.a
 test: all test-packages $(TESTS) fuzzers
 	@sh test/run
 
+# test/long/NAME.c: simulated days; each runs shorter in the tests.
+LONG := $(patsubst test/long/%.c,$(B)/long/%,$(wildcard test/long/*.c))
+$(B)/long/%: $(B)/native/test/long/%.o $(B)/native/libpith.a
+	@mkdir -p $(@D)
+	$(CC) -no-pie -g $< $(B)/native/libpith.a -lz -o $@
+long: test-packages $(LONG)
+	@for t in $(LONG); do $$t || exit 1; done
+
 check: test-packages $(if $(wildcard host/process/tool/filter.c),$(B)/gen/filter.h)
 	@python3 test/check.py
 format:

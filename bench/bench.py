@@ -134,8 +134,8 @@ def load_table(results):
 
 def sizes():
     """Bytes of what is installed to serve."""
-    found = {name: os.path.getsize(f"build/{name}") for name in ("pith", "hello.pith", "echo.pith", "web.pith")
-             if os.path.exists(f"build/{name}")}
+    names = [n for n in ("pith", "hello.pith", "echo.pith", "web.pith") if os.path.exists(f"build/{n}")]
+    found = {name: os.path.getsize(f"build/{name}") for name in names}
     nginx = shutil.which("nginx")
     if nginx:
         libraries = re.findall(r"=> (/\S+)", world.run("ldd", nginx))

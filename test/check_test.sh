@@ -60,8 +60,8 @@ refuses "a long line" net/ok.c '1[0-9][0-9] columns' "\n/* $(printf '%0110d' 0) 
 refuses "a tab" net/ok.c 'tab' '\n/*\there */\n'
 refuses "a blank at the end" net/ok.c 'blank at the end' '\n/* here */ \n'
 refuses "no newline at the end" net/ok.c 'no newline' '\n/* here */'
-refuses "strcpy in the command" pith/x.c 'without a bound' \
-    'void f(char *a, char *b)\n{\n    strcpy(a, b);\n}\n'
+refuses "strcat in the command" pith/x.c 'without a bound' \
+    'void f(char *a, char *b)\n{\n    strcat(a, b);\n}\n'
 
 # Complaints of other tools name them first.
 fresh
