@@ -148,6 +148,11 @@ enum err manifest_decode(const struct elf *e, struct manifest_whole *out, const 
         *wrong = "is not a Pith image (it has no manifest)";
         return ERR_NOT_FOUND;
     }
+    const struct manifest *m = &out->about;
+    if (m->mem_kib == 0 || m->stack_kib == 0 || m->stack_kib % 4 != 0 || m->mem_min_kib > m->mem_kib) {
+        *wrong = "asks for no memory or stacks: give APPLIANCE a .mem_kib, and a .stack_kib in steps of 4";
+        return ERR_INVALID;
+    }
     return OK;
 }
 

@@ -19,8 +19,8 @@ struct manifest_whole {
 };
 
 /* ERR_NOT_FOUND: no manifest. ERR_UNSUPPORTED: of another version, or a device or
- * key of a kind this command does not know. ERR_MALFORMED. `wrong` says it in words,
- * to follow "NAME: ". */
+ * key of a kind this command does not know. ERR_INVALID: limits that cannot work.
+ * ERR_MALFORMED. `wrong` says it in words, to follow "NAME: ". */
 enum err manifest_decode(const struct elf *e, struct manifest_whole *out, const char **wrong);
 
 /* Whether `value` is one that the key may have. The value it falls back to always
