@@ -13,6 +13,8 @@
 
 enum { FRAMES_MAX = 32, SCOPES_MAX = 16, NAME_MAX_SHOWN = 63, NULL_AREA = 64 * 1024 };
 
+u8 process_signal_stack[32 * 1024] __attribute__((aligned(16)));
+
 struct crash {
     int signal;
     int code;          /* siginfo's */
@@ -128,8 +130,8 @@ static void put_what_lies_there(struct writer *w, const struct crash *c)
         put_text(w, "the boot record, which is read-only");
     else if (within(process.memory, c->address))
         put_text(w, "a guard page in the image's memory");
-    else if (page == (u64)process.memory.p - ELF_PAGE || page == (u64)process.memory.p + process.memory.n)
-        put_text(w, "a guard page around the image's memory");
+    else if (page == (u64)process.memory.p + process.memory.n)
+        put_text(w, "the guard page behind the image's memory");
     else
         put_text(w, "nothing of the image's");
 }

@@ -34,6 +34,9 @@ extern struct process process;
 
 extern const struct host_table process_table;
 
+/* What handlers of signals run on: the image's own stacks may be what broke. */
+extern u8 process_signal_stack[32 * 1024];
+
 /* Maps image, stack and memory and applies relocations: fills `process`, and the
  * boot record. False: `error` says why. */
 bool process_load(const struct process_plan *plan, const struct host_boot **boot, char *error,
