@@ -84,6 +84,15 @@ def progress(text):
     print(text, file=sys.stderr, flush=True)
 
 
+failures = []
+
+
+def failed(text):
+    """A measurement that did not come about is said, and left out of the tables."""
+    failures.append(text)
+    progress(f"failed: {text}")
+
+
 def run_loads(the_world, site, work, options, results):
     softirq_pid = world.ksoftirqd()
     for name, path, connections, who in LOADS:
@@ -91,13 +100,13 @@ def run_loads(the_world, site, work, options, results):
             continue
         for number in range(options.rounds):
             for kind in who[number % len(who):] + who[:number % len(who)]:
-                if kind is servers.Epoll and not os.path.exists("build/bench/epoll"):
+                try:
+                    with kind(the_world, site, work) as server:
+                        seconds = options.seconds
+                        sample = measure(the_world, server, path, connections, seconds, softirq_pid)
+                except RuntimeError as error:
+                    failed(f"{name}: {kind.name}: {error}")
                     continue
-                if kind is servers.Pith and not os.path.exists("build/web.pith"):
-                    continue
-                with kind(the_world, site, work) as server:
-                    seconds = options.seconds
-                    sample = measure(the_world, server, path, connections, seconds, softirq_pid)
                 results.setdefault(name, {}).setdefault(kind.name, []).append(sample)
                 progress(
                     f"{name}: {kind.name}: {sample['requests_per_s']:.0f}/s, "
@@ -182,14 +191,14 @@ def main():
             os.chmod(work, 0o755)
             run_loads(the_world, site, work, options, results["http"])
             if not options.only or "udp" in options.only:
-                udp.run(the_world, site, work, options, results["udp"], progress)
+                udp.run(the_world, site, work, options, results["udp"], progress, failed)
             if not options.only or "start" in options.only:
-                start.run(the_world, site, work, options, results["start"], progress)
+                start.run(the_world, site, work, options, results["start"], progress, failed)
     except world.Missing as missing:
         print(f"bench: {missing}", file=sys.stderr)
         return 1
     write_out(results, options)
-    return 0
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

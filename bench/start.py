@@ -27,20 +27,22 @@ def measure_hello(rounds):
     return {"pith": float(pith_us), "static musl program": float(floor_us), "ratio": float(ratio)}
 
 
-def run(the_world, site, work, options, results, progress):
-    who = [servers.NginxWrite, servers.Epoll]
-    if os.path.exists("build/web.pith"):
-        who.append(servers.Pith)
-    times = {kind.name: [] for kind in who}
+def run(the_world, site, work, options, results, progress, failed):
+    times = {}
     for _ in range(3 if options.short else 4 * options.rounds):
-        for kind in who:
-            times[kind.name].append(to_first_200(the_world, kind, site, work))
-    for name, samples in times.items():
+        for kind in (servers.NginxWrite, servers.Epoll, servers.Pith):
+            try:
+                times.setdefault(kind.name, []).append(to_first_200(the_world, kind, site, work))
+            except RuntimeError as error:
+                failed(f"start: {kind.name}: {error}")
+    results[FIRST] = {name: samples for name, samples in times.items() if samples}
+    for name, samples in results[FIRST].items():
         progress(f"exec to first 200: {name}: {statistics.median(samples):.0f} µs")
-    results[FIRST] = times
-    if os.path.exists("build/hello.pith"):
+    try:
         results[HELLO] = measure_hello(20 if options.short else 300)
         progress(f"start to exit: {results[HELLO]}")
+    except (RuntimeError, AttributeError) as error:
+        failed(f"start to exit: {error}")
 
 
 def table(results):

@@ -2,7 +2,6 @@
 socket echo that works in bursts, the most a Linux socket server can do."""
 
 import json
-import os
 import statistics
 
 import servers
@@ -43,16 +42,25 @@ def wait_for_echo(server):
     raise RuntimeError(f"{server.name} does not echo UDP")
 
 
-def run(the_world, site, work, options, results, progress):
+def measure(the_world, kind, site, work, seconds, softirq_pid):
+    with kind(the_world, site, work) as server:
+        ask(server, SECONDS_WARM, 64)
+        clock = world.Clock(server.pid, softirq_pid)
+        sample = ask(server, seconds, 64)
+        sample.update(clock.stop())
+    return sample
+
+
+def run(the_world, site, work, options, results, progress, failed):
     softirq_pid = world.ksoftirqd()
-    who = [SocketEcho] + ([PithEcho] if os.path.exists("build/echo.pith") else [])
+    who = [SocketEcho, PithEcho]
     for number in range(options.rounds):
         for kind in who[number % len(who):] + who[:number % len(who)]:
-            with kind(the_world, site, work) as server:
-                ask(server, SECONDS_WARM, 64)
-                clock = world.Clock(server.pid, softirq_pid)
-                sample = ask(server, options.seconds, 64)
-                sample.update(clock.stop())
+            try:
+                sample = measure(the_world, kind, site, work, options.seconds, softirq_pid)
+            except RuntimeError as error:
+                failed(f"UDP echo: {kind.name}: {error}")
+                continue
             sample["answered_per_s"] = sample["answered"] / sample["seconds"]
             sample["server_us_per_packet"] = sample["server_s"] * 1e6 / max(sample["answered"], 1)
             results.setdefault(kind.name, []).append(sample)
