@@ -9,6 +9,7 @@
 APPLIANCE(.name = "web", .about = "serves a directory of files over HTTP", .flags = MANIFEST_BUNDLE,
           .mem_kib = 4096, .mem_min_kib = 2048, .stack_kib = 16, .fibers = 24, .connections = 1000);
 
+DEVICE(service, DEVICE_NET, .rx_kib = 256);
 KEY(port, KEY_NUMBER, "80", "TCP port to listen on", .min = 1, .max = 65535);
 KEY(cache, KEY_DURATION, "0s", "how long clients may use a file without asking again", .max = 31536000000);
 KEY(log, KEY_TEXT, "none", "access log on the console: none, common or json");
