@@ -450,6 +450,86 @@ TEST(a_channel_has_deadlines_and_ends_after_its_last_element)
     CHECK(story_is("."));
 }
 
+/* Tokens go round between channels, carried by fibers that are cancelled at random and
+ * replaced. None may be lost, and as long as a token is somewhere, somebody must get
+ * on: a lost wake-up would end in the simulator's deadlock. */
+enum { PLACES = 3, CARRIERS = 12, TOKENS = 7, ROUNDS = 3000 };
+
+struct round {
+    struct chan places[PLACES];
+    struct scope scopes[CARRIERS];
+    u64 dropped, carried;
+};
+
+static void carries(void *arg)
+{
+    struct round *r = arg;
+    u64 token;
+    for (;;) {
+        struct chan *from = &AT(r->places, random_below(sim_random(), PLACES));
+        struct chan *to = &AT(r->places, random_below(sim_random(), PLACES));
+        u64 deadline = random_below(sim_random(), 2) ? FOREVER : loop_now() + NS_PER_MS;
+        enum err e = chan_recv(from, SPAN_OF(token), deadline);
+        if (e == ERR_CANCELED)
+            return;
+        if (e == ERR_TIMEOUT)
+            continue;
+        if (random_below(sim_random(), 3) == 0)
+            e = fiber_sleep_ns(random_below(sim_random(), 3 * NS_PER_MS));
+        while (e == OK || e == ERR_TIMEOUT) {
+            e = chan_send(to, VIEW_OF(token), loop_now() + NS_PER_MS);
+            if (e == OK)
+                break;
+        }
+        if (e != OK) {
+            r->dropped++; /* cancelled with a token in hand */
+            return;
+        }
+        r->carried++;
+    }
+}
+
+static void rounds(void *arg)
+{
+    (void)arg;
+    struct round r = {0};
+    for (size_t i = 0; i < PLACES; i++)
+        CHECK_EQ(chan_init(&AT(r.places, i), sim_arena(), 1 + i * 2, sizeof(u64)), OK);
+    for (size_t i = 0; i < CARRIERS; i++) {
+        scope_open(&AT(r.scopes, i), "carrier");
+        CHECK_EQ(fiber_spawn(&AT(r.scopes, i), "carrier", carries, &r), OK);
+    }
+    for (u64 i = 0; i < TOKENS; i++)
+        CHECK_EQ(chan_send(&r.places[PLACES - 1], VIEW_OF(i), FOREVER), OK);
+    for (int i = 0; i < ROUNDS; i++) {
+        struct scope *s = &AT(r.scopes, random_below(sim_random(), CARRIERS));
+        if (random_below(sim_random(), 2))
+            scope_cancel(s);
+        CHECK_EQ(fiber_sleep_ns(random_below(sim_random(), NS_PER_MS)), OK);
+        scope_leave(s);
+        while (r.dropped > 0 && chan_send(&r.places[0], VIEW_OF(r.dropped), 0) == OK)
+            r.dropped--;
+        scope_open(s, "carrier");
+        CHECK_EQ(fiber_spawn(s, "carrier", carries, &r), OK);
+    }
+    for (size_t i = 0; i < CARRIERS; i++)
+        scope_leave(&AT(r.scopes, i));
+    CHECK_EQ(r.dropped + r.places[0].count + r.places[1].count + r.places[2].count, TOKENS);
+    CHECK(r.carried > ROUNDS);
+    CHECK_EQ(fibers_alive(), 1);
+    tell('.');
+}
+
+TEST(nothing_is_lost_among_fibers_that_are_cancelled_at_random)
+{
+    for (u64 seed = 1; seed <= 20; seed++) {
+        memset(story, 0, sizeof story);
+        story_n = 0;
+        sim_run(seed, rounds, NULL);
+        CHECK(story_is("."));
+    }
+}
+
 /* ---- the loop ------------------------------------------------------------------------- */
 
 struct source {
@@ -628,6 +708,7 @@ TESTS(CASE(spawned_fibers_run_in_order_when_the_spawner_blocks), CASE(yield_lets
       CASE(scope_leave_is_not_cancelable), CASE(a_join_has_a_deadline),
       CASE(a_fiber_may_cancel_its_own_scope), CASE(a_channel_carries_everything_between_many),
       CASE(a_channel_has_deadlines_and_ends_after_its_last_element),
+      CASE(nothing_is_lost_among_fibers_that_are_cancelled_at_random),
       CASE(an_answer_leaves_in_the_turn_of_its_question),
       CASE(a_fiber_that_never_sleeps_starves_neither_devices_nor_timers_nor_the_stop),
       CASE(a_stop_is_seen_once_and_stays), CASE(a_host_finds_the_running_fiber_and_its_scopes))
