@@ -78,7 +78,7 @@ struct host_device {
     u32 features;    /* enum net_features of sig/net.h */
     u8 mac[6];
     u16 mtu;
-    u32 reserved;
+    u32 queue_bytes; /* received bytes that may wait for net_rx before some are lost; 0: plenty */
     void *rx_window;
     u64 rx_window_n;
 };

@@ -51,6 +51,7 @@ struct net_dev {
     const struct net_ops *ops;
     u8 mac[6];
     u16 mtu;      /* IP bytes a frame, 576 to 9000 */
+    u32 queue_bytes; /* received bytes that may wait for rx before some are lost; 0: plenty */
     u32 features; /* enum net_features */
     u32 index;    /* its bit in idle_until's sets */
 };

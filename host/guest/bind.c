@@ -119,21 +119,18 @@ static size_t tx(struct net_dev *dev, struct net_tx_burst burst)
     return sent;
 }
 
-/* Not in the image's own data: images without a device would carry it as well. */
 struct net_dev *guest_net(u32 index, const struct host_device *d, struct span *memory)
 {
     enum { MTU_MIN = 576, MTU_MAX = 9000 };
     static const struct net_ops ops = {rx, tx};
-    size_t n = align_up(sizeof(struct guest_net), 64);
     if (d->kind != DEVICE_NET || d->mtu < MTU_MIN)
         return NULL;
-    must(memory->n >= n);
-    struct guest_net *g = (struct guest_net *)(void *)span_from(*memory, memory->n - n).p;
-    *memory = span_first(*memory, memory->n - n);
+    struct guest_net *g = (struct guest_net *)(void *)guest_take(memory, sizeof *g).p;
     g->window = (struct view){d->rx_window, d->rx_window_n};
     g->dev = (struct net_dev){
         .ops = &ops,
         .mtu = MIN(d->mtu, (u16)MTU_MAX),
+        .queue_bytes = d->queue_bytes,
         .features = d->features & (NET_CSUM | NET_RX_CSUM | NET_TSO4 | NET_TSO6 | NET_USO),
         .index = index,
     };

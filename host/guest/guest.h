@@ -20,8 +20,11 @@ u64 host_wait(u64 readable, u64 writable, u64 deadline);
 i64 host_guard(void *page);
 noreturn_ void host_exit(u32 code);
 
-/* The device `index` as sig/net.h has it; NULL when it is not one, or makes no sense.
- * Its descriptors are taken from the end of the image's memory. */
+/* n bytes off the end of the image's memory, for what depends on the host's words:
+ * in the image's own data it would be as large as it may get, in every image. */
+struct span guest_take(struct span *memory, size_t n);
+
+/* The device `index` as sig/net.h has it; NULL when it is not one, or makes no sense. */
 struct net_dev *guest_net(u32 index, const struct host_device *d, struct span *memory);
 
 noreturn_ void guest_start(const struct host_boot *b);

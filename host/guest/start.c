@@ -17,25 +17,42 @@ __attribute__((used)) noreturn_ void __stack_chk_fail(void)
     trap_with(TRAP_STACK);
 }
 
-static struct boot_key keys[GUEST_KEYS_MAX];
 static struct net_dev *nets[GUEST_DEVICES_MAX];
+
+struct span guest_take(struct span *memory, size_t n)
+{
+    n = align_up(n, 64);
+    must(memory->n >= n);
+    struct span end = span_from(*memory, memory->n - n);
+    *memory = span_first(*memory, memory->n - n);
+    return end;
+}
+
+static struct boot_keys take_keys(const struct host_boot *b, struct span *memory)
+{
+    must(b->keys_n <= GUEST_KEYS_MAX);
+    struct boot_keys keys = {(struct boot_key *)(void *)guest_take(memory, b->keys_n * sizeof(struct boot_key)).p,
+                             b->keys_n};
+    for (size_t i = 0; i < keys.n; i++) {
+        const struct host_key *k = &b->keys[i];
+        *boot_keys_at(keys, i) =
+            (struct boot_key){{(const u8 *)k->name, k->name_n}, {(const u8 *)k->value, k->value_n}};
+    }
+    return keys;
+}
 
 noreturn_ static __attribute__((noinline)) void run(const struct host_boot *b)
 {
-    must(b->keys_n <= COUNT(keys) && b->devices_n <= COUNT(nets));
-    for (size_t i = 0; i < b->keys_n; i++) {
-        const struct host_key *k = &b->keys[i];
-        AT(keys, i) = (struct boot_key){{(const u8 *)k->name, k->name_n}, {(const u8 *)k->value, k->value_n}};
-    }
     struct span memory = {b->memory, b->memory_n};
+    must(b->devices_n <= COUNT(nets));
     for (u32 i = 0; i < b->devices_n; i++)
         AT(nets, i) = guest_net(i, &b->devices[i], &memory);
-    const struct boot boot = {
-        .memory = memory,
+    struct boot boot = {
+        .keys = take_keys(b, &memory),
         .bundle = {b->bundle, b->bundle_n},
-        .keys = {keys, b->keys_n},
         .nets = {nets, b->devices_n},
     };
+    boot.memory = memory;
     image_main(&boot);
 }
 
