@@ -192,7 +192,7 @@ static void put_validators(struct writer *w, struct bundle_record *r, struct bun
     form->etag = text_since(w, at);
     put_text(w, "\r\n");
     r->last_modified = put_date(w, r->modified_unix_s);
-    if (r->has_gzip)
+    if (r->flags & BUNDLE_GZIP)
         put_text(w, "Vary: Accept-Encoding\r\n");
 }
 
@@ -231,7 +231,7 @@ static int put_texts(struct maker *m, const struct tree_file *f, struct bundle_r
     put_text(&w, f->path);
     r->path = text_since(&w, at);
     put_heads(&w, r, &r->plain, &m->content, type);
-    if (r->has_gzip)
+    if (r->flags & BUNDLE_GZIP)
         put_heads(&w, r, &r->gzip, &m->packed, type);
     must(!w.full);
     m->texts.n = w.n;
@@ -247,16 +247,18 @@ static u64 modified(const struct maker *m, const struct tree_file *f)
 
 static int put_file(struct maker *m, const struct tree_file *f, struct bundle_record *r)
 {
+    bool smaller = false;
     int code = read_content(m, f);
     if (code != EXIT_OK)
         return code;
     struct mime mime = mime_of(f->path, (struct view){m->content.p, m->content.n});
     *r = (struct bundle_record){.modified_unix_s = modified(m, f)};
-    if (mime.compressible && m->options->gzip_level > 0 && (code = pack(m, &r->has_gzip)) != EXIT_OK)
+    if (mime.compressible && m->options->gzip_level > 0 && (code = pack(m, &smaller)) != EXIT_OK)
         return code;
+    r->flags = smaller ? BUNDLE_GZIP : 0;
     if ((code = put_body(m, &m->content, &r->plain)) != EXIT_OK)
         return code;
-    if (r->has_gzip && (code = put_body(m, &m->packed, &r->gzip)) != EXIT_OK)
+    if (smaller && (code = put_body(m, &m->packed, &r->gzip)) != EXIT_OK)
         return code;
     return put_texts(m, f, r, mime.type);
 }

@@ -50,11 +50,12 @@ static struct view make(const struct shape *files, u32 n)
         h.buckets *= 2;
     for (u32 i = 0; i < n; i++) {
         struct bundle_record *r = &records[i];
-        *r = (struct bundle_record){.path = text(&t, files[i].path), .has_gzip = files[i].gzip != NULL};
+        *r =
+            (struct bundle_record){.path = text(&t, files[i].path), .flags = files[i].gzip ? BUNDLE_GZIP : 0};
         r->mime = text(&t, "text/plain");
         r->last_modified = text(&t, "Thu, 01 Jan 1970 00:00:00 GMT");
         form(&w, &t, files[i].body, "\"a\"", &r->plain);
-        if (r->has_gzip)
+        if (r->flags)
             form(&w, &t, files[i].gzip, "\"b\"", &r->gzip);
         u32 hash = bundle_hash(view_z(files[i].path)), at = hash & (h.buckets - 1);
         while (slots[at].number)

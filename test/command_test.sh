@@ -217,7 +217,8 @@ printf 'int f(const int *p);\nint f(const int *p)\n{\n    return p[1];\n}\n' >"$
 hint "a raw pointer is refused, and the rule is named" "views, not pointers"
 printf '#include "fibre/fiber.h"\n' >"$wrong/main.c"
 hint "a header that is not there" "from the root of Pith"
-printf '#include "fiber/appliance.h"\nAPPLIANCE(.name = "x", .mem_kib = 256, .stack_kib = 16);\n' >"$wrong/main.c"
+printf '%s\n' '#include "fiber/appliance.h"' 'APPLIANCE(.name = "x", .mem_kib = 256, .stack_kib = 16);' \
+    >"$wrong/main.c"
 hint "no appliance_main" "appliance_main"
 cat >>"$wrong/main.c" <<'END'
 extern int getpid(void);

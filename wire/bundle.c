@@ -3,7 +3,7 @@
 #include "base/hash.h"
 #include "base/num.h"
 
-enum { SUMMED = BUNDLE_HEADER_SIZE - 8, FLAG_GZIP = 1 };
+enum { SUMMED = BUNDLE_HEADER_SIZE - 8 };
 
 static u64 table_n(const struct bundle_header *h)
 {
@@ -53,51 +53,95 @@ struct bundle_slot bundle_get_slot(struct view bytes, const struct bundle_header
     return (struct bundle_slot){.hash = load_le32(slot, 0), .number = load_le32(slot, 4)};
 }
 
-/* A part of `section`, or a failed reader. */
-static struct view part(struct reader *r, struct view section, u64 at, u64 n)
-{
-    if (at > section.n || n > section.n - at) {
-        r->bad = true;
-        return VIEW_NONE;
-    }
-    return view_sub(section, at, n);
-}
-
-static struct view get_text(struct reader *r, struct view texts)
+static struct bundle_text get_text_ref(struct reader *r)
 {
     u32 at = get_le32(r);
     u32 n = get_le32(r);
-    return part(r, texts, at, n);
+    return (struct bundle_text){at, n};
 }
 
-static struct bundle_form get_form(struct reader *r, struct view bodies, struct view texts)
+static struct bundle_form_record get_form(struct reader *r)
 {
-    u64 at = get_le64(r);
-    u64 n = get_le64(r);
-    struct bundle_form f = {.body = part(r, bodies, at, n)};
+    struct bundle_form_record f;
+    f.body_at = get_le64(r);
+    f.body_n = get_le64(r);
     f.body_sum = get_le64(r);
-    f.etag = get_text(r, texts);
-    f.head_200 = get_text(r, texts);
-    f.head_304 = get_text(r, texts);
+    f.etag = get_text_ref(r);
+    f.head_200 = get_text_ref(r);
+    f.head_304 = get_text_ref(r);
     return f;
 }
 
+/* The bytes of one record, of which there are enough. */
+static struct bundle_record get_record(struct view bytes)
+{
+    struct reader r = reader_of(bytes);
+    struct bundle_record out;
+    out.path = get_text_ref(&r);
+    out.mime = get_text_ref(&r);
+    out.last_modified = get_text_ref(&r);
+    out.modified_unix_s = get_le64(&r);
+    out.flags = get_le64(&r);
+    out.plain = get_form(&r);
+    out.gzip = get_form(&r);
+    return out;
+}
+
+/* What records refer to, and whether one referred to something else. */
+struct sections {
+    struct view bodies, texts;
+    bool bad;
+};
+
+static struct view text_of(struct sections *s, struct bundle_text t)
+{
+    if (unlikely(t.at > s->texts.n || t.n > s->texts.n - t.at)) {
+        s->bad = true;
+        return VIEW_NONE;
+    }
+    return view_sub(s->texts, t.at, t.n);
+}
+
+static struct view body_of(struct sections *s, const struct bundle_form_record *f)
+{
+    if (unlikely(f->body_at > s->bodies.n || f->body_n > s->bodies.n - f->body_at)) {
+        s->bad = true;
+        return VIEW_NONE;
+    }
+    return view_sub(s->bodies, f->body_at, f->body_n);
+}
+
+static struct bundle_form form_of(struct sections *s, const struct bundle_form_record *f)
+{
+    return (struct bundle_form){
+        .body = body_of(s, f),
+        .etag = text_of(s, f->etag),
+        .head_200 = text_of(s, f->head_200),
+        .head_304 = text_of(s, f->head_304),
+        .body_sum = f->body_sum,
+    };
+}
+
+/* Decoded for every request, so the reader works on a record of constant size, whose
+ * checks the compiler can do itself; and a form that is not there is not looked at. */
 enum err bundle_get_file(struct view bytes, const struct bundle_header *h, u32 index, struct bundle_file *out)
 {
     must_in_bounds(index < h->files);
     u64 at = h->index_at + table_n(h) + (u64)index * BUNDLE_RECORD_SIZE;
-    struct view bodies = view_first(bytes, h->index_at);
-    struct view texts = view_from(bytes, bytes.n - h->texts_n);
-    struct reader r = reader_of(view_sub(bytes, at, BUNDLE_RECORD_SIZE));
-    out->path = get_text(&r, texts);
-    out->mime = get_text(&r, texts);
-    out->last_modified = get_text(&r, texts);
-    out->modified_unix_s = get_le64(&r);
-    u64 flags = get_le64(&r);
-    out->has_gzip = (flags & FLAG_GZIP) != 0;
-    out->plain = get_form(&r, bodies, texts);
-    out->gzip = get_form(&r, bodies, texts);
-    return r.bad || flags > FLAG_GZIP ? ERR_MALFORMED : OK;
+    struct bundle_record r = get_record(view_sub(bytes, at, BUNDLE_RECORD_SIZE));
+    struct sections s = {
+        .bodies = view_first(bytes, h->index_at),
+        .texts = view_from(bytes, bytes.n - h->texts_n),
+        .bad = r.flags > BUNDLE_GZIP,
+    };
+    out->path = text_of(&s, r.path);
+    out->mime = text_of(&s, r.mime);
+    out->last_modified = text_of(&s, r.last_modified);
+    out->modified_unix_s = r.modified_unix_s;
+    out->has_gzip = (r.flags & BUNDLE_GZIP) != 0;
+    out->plain = form_of(&s, &r.plain);
+    out->gzip = out->has_gzip ? form_of(&s, &r.gzip) : (struct bundle_form){0};
+    return s.bad ? ERR_MALFORMED : OK;
 }
 
 static bool is_head(struct view head, struct view status_line)
@@ -233,7 +277,7 @@ void bundle_put_record(struct writer *w, const struct bundle_record *r)
     put_text_ref(w, r->mime);
     put_text_ref(w, r->last_modified);
     put_le64(w, r->modified_unix_s);
-    put_le64(w, r->has_gzip ? FLAG_GZIP : 0);
+    put_le64(w, r->flags);
     put_form(w, &r->plain);
     put_form(w, &r->gzip);
 }

@@ -26,6 +26,7 @@ enum {
     BUNDLE_FILES_MAX = 1 << 20,
     BUNDLE_BUCKETS_MAX = 4 * BUNDLE_FILES_MAX,
     BUNDLE_PATH_MAX = 4096,
+    BUNDLE_GZIP = 1,               /* flag: there is a gzip form */
 };
 
 struct bundle_header {
@@ -91,7 +92,7 @@ struct bundle_form_record {
 struct bundle_record {
     struct bundle_text path, mime, last_modified;
     u64 modified_unix_s;
-    bool has_gzip;
+    u64 flags; /* BUNDLE_GZIP, or 0: the gzip form is all zero */
     struct bundle_form_record plain, gzip;
 };
 
