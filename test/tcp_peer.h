@@ -223,7 +223,7 @@ HELPER bool peer_end(struct peer *p)
             loop_remove(&p->stack->source);                         \
     }                                                               \
     TEST(name) { sim_run(1, name##_start, NULL); }                  \
-    static void name##_run(struct peer *p)
+    wraps static void name##_run(struct peer *p)
 
 static const u8 text_bytes[65536];
 
