@@ -1,6 +1,6 @@
 """make bench: what Pith costs beside nginx at its best and beside the bare epoll loop.
 
-bench.py [--short] [--rounds N] [--seconds S] [--only NAME,…]
+bench.py [--short] [--rounds N] [--seconds S] [--only "LOAD;udp;start"] [--out FOLDER]
 
 Every round measures every server once, in an order that moves by one each round, so
 that a slow minute of the machine hits all of them. Servers run alone, pinned to CPU 0;
@@ -23,7 +23,6 @@ import start
 import udp
 import world
 
-OUT = "build/bench"
 UNITS = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}
 TIMES = {"us": 1, "ms": 1e3, "s": 1e6}
 
@@ -153,12 +152,12 @@ def sizes():
 
 
 def write_out(results, options):
-    os.makedirs(OUT, exist_ok=True)
+    os.makedirs(options.out, exist_ok=True)
     about = {"kernel": platform.release(), "rounds": options.rounds, "seconds": options.seconds}
     with open("/proc/cpuinfo", encoding="ascii") as f:
         about["cpu"] = re.search(r"model name\s*: (.*)", f.read()).group(1)
     everything = {"about": about, "sizes_bytes": sizes(), **results}
-    with open(f"{OUT}/results.json", "w", encoding="ascii") as f:
+    with open(f"{options.out}/results.json", "w", encoding="ascii") as f:
         json.dump(everything, f, indent=1)
     lines = [f"{about['cpu']}, Linux {about['kernel']}; medians of {about['rounds']} rounds of "
              f"{about['seconds']} s, servers alternating.", ""]
@@ -170,7 +169,7 @@ def write_out(results, options):
         lines += start.table(results["start"]) + [""]
     lines += ["| file | bytes |", "|---|--:|"]
     lines += [f"| {name} | {size:,} |" for name, size in everything["sizes_bytes"].items()]
-    with open(f"{OUT}/table.md", "w", encoding="utf-8") as f:
+    with open(f"{options.out}/table.md", "w", encoding="utf-8") as f:
         f.write("\n".join(lines) + "\n")
     print("\n".join(lines))
 
@@ -180,7 +179,8 @@ def main():
     parse.add_argument("--short", action="store_true", help="one quick round: does it all run?")
     parse.add_argument("--rounds", type=int, default=5)
     parse.add_argument("--seconds", type=int, default=3)
-    parse.add_argument("--only", type=lambda text: text.split(","), default=[])
+    parse.add_argument("--only", type=lambda text: text.split(";"), default=[], help="parts of loads' names")
+    parse.add_argument("--out", default="build/bench", help="folder for results.json and table.md")
     options = parse.parse_args()
     if options.short:
         options.rounds, options.seconds = 1, 1
@@ -193,7 +193,7 @@ def main():
             if not options.only or "udp" in options.only:
                 udp.run(the_world, site, work, options, results["udp"], progress, failed)
             if not options.only or "start" in options.only:
-                start.run(the_world, site, work, options, results["start"], progress, failed)
+                start.run(the_world, work, options, results["start"], progress, failed)
     except world.Missing as missing:
         print(f"bench: {missing}", file=sys.stderr)
         return 1
