@@ -98,12 +98,16 @@ images: $(APPLIANCES:%=$(B)/%.pith)
 .SECONDARY:
 
 # The image keeps its symbols; its debug information lies beside it.
+define link-image
+@mkdir -p $(@D)
+$(CC) $(IMAGE_LINK) $(filter $(B)/image/appliance/% $(B)/image/test/%,$^) \
+    -Wl,--start-lib $(IMAGE_O) -Wl,--end-lib -o $(@:.pith=.debug)
+llvm-objcopy-19 --strip-debug $(@:.pith=.debug) $@
+$(B)/gen/seal $@
+endef
 .SECONDEXPANSION:
-$(B)/%.pith: $$(addprefix $(B)/image/,$$(addsuffix .o,$$(basename $$(wildcard appliance/$$*/*.c)))) $(IMAGE_O) $(B)/gen/seal
-	$(CC) $(IMAGE_LINK) $(filter $(B)/image/appliance/%,$^) \
-	    -Wl,--start-lib $(IMAGE_O) -Wl,--end-lib -o $(B)/$*.debug
-	llvm-objcopy-19 --strip-debug $(B)/$*.debug $@
-	$(B)/gen/seal $@
+$(APPLIANCES:%=$(B)/%.pith): $(B)/%.pith: $$(addprefix $(B)/image/,$$(addsuffix .o,$$(basename $$(wildcard appliance/$$*/*.c)))) $(IMAGE_O) $(B)/gen/seal
+	$(link-image)
 # A checksum at its end, so that a damaged image is refused.
 $(B)/gen/seal: pith/tool/seal.c wire/seal.c $(filter-out base/mem.c,$(wildcard base/*.c)) | build-packages
 	@mkdir -p $(@D)
@@ -186,7 +190,12 @@ $(B)/test/%_test: $(B)/native/test/%_test.o $(B)/native/libpith.a
 	@mkdir -p $(@D)
 	$(CC) -no-pie -g $< $(B)/native/libpith.a -lz -o $@
 
-test: all test-packages $(TESTS) fuzzers
+# test/images/NAME/main.c: images that break rules, linked as the catalogue's are.
+TEST_IMAGES := $(patsubst test/images/%/main.c,$(B)/test/%.pith,$(wildcard test/images/*/main.c))
+$(TEST_IMAGES): $(B)/test/%.pith: $(B)/image/test/images/%/main.o $(IMAGE_O) $(B)/gen/seal
+	$(link-image)
+
+test: all test-packages $(TESTS) $(TEST_IMAGES) fuzzers
 	@sh test/run
 
 # test/long/NAME.c: simulated days; each runs shorter in the tests.

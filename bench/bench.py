@@ -18,6 +18,7 @@ import statistics
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
 import servers
 import start
 import udp
