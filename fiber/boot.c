@@ -1,9 +1,11 @@
 /* From struct boot to appliance_main. An image starts once, so what it was given
  * is kept here, in the one place that every part of it may ask. */
+#include "base/fmt.h"
 #include "base/num.h"
 #include "base/quantity.h"
 #include "fiber/appliance.h"
 #include "fiber/loop.h"
+#include "sig/console.h"
 
 static struct {
     const struct boot *boot;
@@ -84,18 +86,27 @@ static void first_fiber(void *result)
     scope_leave(&root);
 }
 
+/* Why it ends, and where the user can do something about it, what. */
+static void say_end(const char *name, enum err e)
+{
+    u8 line[160];
+    struct writer w = writer_of(SPAN_OF(line));
+    put_text(&w, name);
+    put_text(&w, ": ");
+    put_text(&w, err_text(e));
+    put_text(&w, e == ERR_NO_MEMORY ? ": give it more with --mem\n" : "\n");
+    console_write(written(&w));
+}
+
 void image_main(const struct boot *boot)
 {
     image.boot = boot;
     arena_init_zeroed(&image.arena, boot->memory);
     const struct manifest *m = appliance_manifest;
     enum err e = fibers_init(&image.arena, m->fibers + 1, (size_t)m->stack_kib * 1024);
-    if (e != OK) {
-        say_err("fiber stacks do not fit: give more with --mem", e);
-        boot_exit(1);
-    }
-    loop_run(first_fiber, &e);
+    if (e == OK)
+        loop_run(first_fiber, &e);
     if (e != OK)
-        say_err(m->name, e);
+        say_end(m->name, e);
     boot_exit(e != OK);
 }

@@ -193,7 +193,7 @@ TEST(fibers_left_when_main_returns_are_cancelled_and_joined)
 TEST(too_little_memory_for_the_stacks_is_said)
 {
     CHECK_EQ(boot(says, 4 * (16 + 4) * 1024 - 4096), 1);
-    CHECK(strstr(printed, "--mem"));
+    CHECK(strcmp(printed, "sample: out of declared memory: give it more with --mem\n") == 0);
 }
 
 TESTS(CASE(an_appliance_says_a_line_and_ends_well), CASE(a_long_line_is_said_whole),
