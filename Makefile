@@ -131,6 +131,13 @@ $(B)/pith.d/%.o: %.c $(B)/gen/filter.h | build-packages
 	@mkdir -p $(@D)
 	$(MUSL) -MMD -c $< -o $@
 $(B)/pith.d/pith/build.o: $(B)/gen/profile.h
+$(B)/pith.d/pith/new.o: $(B)/gen/template.h
+# What `pith new` writes is the example itself, as C strings.
+c_string = sed -e 's/[\\"]/\\&/g' -e 's/^/"/' -e 's/$$/\\n"/'
+$(B)/gen/template.h: examples/greeter/main.c examples/greeter/README.md
+	@mkdir -p $(@D)
+	@{ echo 'static const char TEMPLATE_MAIN[] ='; $(c_string) $<; echo ';'; \
+	   echo 'static const char TEMPLATE_README[] ='; $(c_string) $(word 2,$^); echo ';'; } >$@
 # One mapping for headers, code and constants, and one page of data: a fifth of a
 # start is page faults. musl does not apply RELRO to a static program in any case.
 $(B)/pith: $(PITH_O)
@@ -195,7 +202,7 @@ TEST_IMAGES := $(patsubst test/images/%/main.c,$(B)/test/%.pith,$(wildcard test/
 $(TEST_IMAGES): $(B)/test/%.pith: $(B)/image/test/images/%/main.o $(IMAGE_O) $(B)/gen/seal
 	$(link-image)
 
-test: all test-packages $(TESTS) $(TEST_IMAGES) fuzzers
+test: all test-packages $(TESTS) $(TEST_IMAGES) fuzzers $(BENCH) $(SITE)/index.html
 	@sh test/run
 
 # test/long/NAME.c: simulated days; each runs shorter in the tests.
