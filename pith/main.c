@@ -9,8 +9,8 @@
 static const struct command *const commands[] = {
     &command_run,
     &command_build,
+    &command_new,
     &command_bundle,
-    &command_inspect,
     &command_inspect,
     &command_list,
     &command_debug,
