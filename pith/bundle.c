@@ -85,9 +85,7 @@ static int open_bundle(const char *path, struct image *image)
             code = fail("%s: has no bundle; add one with `pith bundle %s DIR -o FILE`", path, path);
     } else {
         *image = (struct image){.path = path, .file = file, .bundle = file.bytes};
-        if (bundle_get_header(image->bundle, &image->bundle_header) != OK ||
-            bundle_validate(image->bundle, &image->bundle_header) != OK)
-            code = fail("%s: is damaged or of another version; make it again with `pith bundle`", path);
+        code = bundle_check(path, image->bundle, &image->bundle_header);
     }
     if (code != EXIT_OK)
         unmap_file(&file);

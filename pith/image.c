@@ -85,6 +85,17 @@ int image_decode(struct image *i, const char *path, struct mapped file)
     return EXIT_OK;
 }
 
+int bundle_check(const char *path, struct view bytes, struct bundle_header *out)
+{
+    enum err e = bundle_get_header(bytes, out);
+    if (e == ERR_UNSUPPORTED)
+        return fail("%s: is a bundle of another version; make it again with `pith bundle`", path);
+    if (e == OK)
+        e = out->index_at <= SEAL_COVERS_BODIES ? bundle_verify(bytes, out) : bundle_verify_index(bytes, out);
+    return e == OK ? EXIT_OK
+                   : fail("%s: is no bundle, or a damaged one; make it again with `pith bundle`", path);
+}
+
 int image_open(struct image *i, const char *path)
 {
     struct mapped file;

@@ -34,6 +34,10 @@ void image_close(struct image *i);
 /* Takes already mapped bytes, which image_close then unmaps. */
 int image_decode(struct image *i, const char *path, struct mapped file);
 
+/* Checks a bundle that is a file of its own, which no seal covers: every byte of it,
+ * or only its index where reading all would delay a start (SEAL_COVERS_BODIES). */
+int bundle_check(const char *path, struct view bytes, struct bundle_header *out);
+
 /* Writes the image with the files below `dir` as its bundle, instead of any that it
  * had, sealed, as the file `out`. */
 int image_with_bundle(const struct image *i, const char *dir, const struct bundle_options *options,

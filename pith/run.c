@@ -55,10 +55,10 @@ static int use_bundle(const char *path, int fd)
     int code = map(path, fd, &file);
     if (code != EXIT_OK)
         return code;
-    if (bundle_get_header(file.bytes, &header) != OK || bundle_validate(file.bytes, &header) != OK)
-        return fail("%s: is no bundle, or a damaged one; make it again with `pith bundle`", path);
-    plan.bundle = file.bytes;
-    return EXIT_OK;
+    code = bundle_check(path, file.bytes, &header);
+    if (code == EXIT_OK)
+        plan.bundle = file.bytes;
+    return code;
 }
 
 /* A directory becomes a bundle in memory: nothing is left behind, however it ends. */

@@ -208,11 +208,15 @@ static bool verify_body(struct view bytes, u64 *end, const struct bundle_form *f
     return f->body.p == view_sub(bytes, start, f->body.n).p && checksum64(0, f->body) == f->body_sum;
 }
 
-enum err bundle_verify(struct view bytes, const struct bundle_header *h)
+enum err bundle_verify_index(struct view bytes, const struct bundle_header *h)
 {
     TRY(bundle_validate(bytes, h));
-    if (checksum64(0, view_from(bytes, h->index_at)) != h->index_sum)
-        return ERR_MALFORMED;
+    return checksum64(0, view_from(bytes, h->index_at)) == h->index_sum ? OK : ERR_MALFORMED;
+}
+
+enum err bundle_verify(struct view bytes, const struct bundle_header *h)
+{
+    TRY(bundle_verify_index(bytes, h));
     u64 end = BUNDLE_HEADER_SIZE;
     for (u32 i = 0; i < h->files; i++) {
         struct bundle_file f;

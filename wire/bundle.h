@@ -74,7 +74,9 @@ enum err bundle_get_file(struct view bytes, const struct bundle_header *h, u32 i
  * complete. Reads the index, not the bodies. */
 enum err bundle_validate(struct view bytes, const struct bundle_header *h);
 
-/* Every byte against the checksums: reads all of the bundle. */
+/* bundle_validate, and the index against its checksum; or every byte, which reads
+ * all of the bundle. */
+enum err bundle_verify_index(struct view bytes, const struct bundle_header *h);
 enum err bundle_verify(struct view bytes, const struct bundle_header *h);
 
 u32 bundle_hash(struct view path);
