@@ -33,16 +33,18 @@ static enum err read_address(struct stack_config *c)
     return gateway.n > 0 ? view_to_ip4(gateway, &c->gateway) : OK;
 }
 
-static void share_memory(struct stack_config *c)
+static void share_memory(struct stack_config *c, const struct net_dev *dev)
 {
     const struct arena *a = boot_arena();
-    size_t fixed = sizeof(struct stack) + (size_t)appliance_manifest->connections * CONNECTION_BYTES;
+    c->connections = MAX(boot_connections(), (u32)1);
+    size_t fixed = sizeof(struct stack) + (size_t)c->connections * CONNECTION_BYTES;
     size_t left = sat_sub(a->mem.n - a->used, fixed);
-    c->connections = MAX(appliance_manifest->connections, (u32)1);
     c->udp_ports = UDP_PORTS;
     c->buffer_bytes = MAX(left / 100 * BUFFER_PERCENT, (size_t)BUFFER_MIN_BYTES);
     c->send_max_bytes = (u32)MIN(c->buffer_bytes, (size_t)SEND_MAX_BYTES);
     c->receive_max_bytes = (u32)MIN(c->buffer_bytes / 2, (size_t)RECEIVE_MAX_BYTES);
+    if (dev->queue_bytes > 0) /* a window that the device cannot queue invites losses */
+        c->receive_max_bytes = MIN(c->receive_max_bytes, MAX(dev->queue_bytes / 2, (u32)BUFFER_MIN_BYTES));
 }
 
 static void announce(const struct stack *s)
@@ -68,7 +70,7 @@ static enum err start(struct stack **out, u32 number, u64 deadline)
     if (!dev)
         return ERR_NOT_FOUND;
     TRY(read_address(&c));
-    share_memory(&c);
+    share_memory(&c, dev);
     TRY(stack_new(out, boot_arena(), dev, &c));
     TRY(stack_wait_up(*out, deadline));
     announce(*out);

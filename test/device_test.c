@@ -20,6 +20,7 @@
 #include "base/num.h"
 #include "base/random.h"
 #include "host/process/net.h"
+#include "host/process/net_gate.h"
 #include "sig/net.h"
 #include "test/test.h"
 
@@ -396,7 +397,51 @@ TEST(user_publishes_a_port_and_leaves_nothing_behind)
     close(s);
 }
 
-TESTS(CASE(a_spec_that_cannot_be_opened_says_why), CASE(stream_frames_arrive_whole_however_they_are_cut),
+/* A frame to `to` with one TCP or UDP header, as the image would send it. */
+static size_t make_frame(u8 *f, u32 to, u8 protocol, u16 port, u8 flags)
+{
+    memset(f, 0, 60);
+    f[12] = 8, f[14] = 0x45, f[23] = protocol;
+    for (int i = 0; i < 4; i++)
+        f[30 + i] = (u8)(to >> (24 - 8 * i) & 0xff);
+    f[36] = (u8)(port >> 8), f[37] = (u8)(port & 0xff), f[47] = flags;
+    return 54;
+}
+
+TEST(the_gate_keeps_the_image_from_the_hosts_loopback)
+{
+    static struct gate g;
+    enum { TCP = 6, UDP = 17, SYN = 2, SYN_ACK = 0x12, ACK = 0x10 };
+    u8 f[60];
+    CHECK(!gate_passes(&g, f, make_frame(f, 0x7f000001, TCP, 22, SYN)));
+    CHECK(!gate_passes(&g, f, make_frame(f, 0x7f000001, TCP, 22, ACK)));
+    CHECK(!gate_passes(&g, f, make_frame(f, 0x7fffffff, UDP, 53, 0)));
+    CHECK(!gate_passes(&g, f, make_frame(f, 0, TCP, 22, SYN)));
+    CHECK(gate_passes(&g, f, make_frame(f, 0xc0000201, TCP, 80, SYN)));
+    CHECK(gate_passes(&g, f, make_frame(f, 0xffffffff, UDP, 67, 0)));
+
+    /* The gateway: answers only, and no fragment that hides what it is. */
+    CHECK(!gate_passes(&g, f, make_frame(f, GATE_GATEWAY, TCP, 22, SYN)));
+    CHECK(gate_passes(&g, f, make_frame(f, GATE_GATEWAY, TCP, 40000, SYN_ACK)));
+    CHECK(gate_passes(&g, f, make_frame(f, GATE_GATEWAY, TCP, 40000, ACK)));
+    f[21] = 1;
+    CHECK(!gate_passes(&g, f, 54));
+    make_frame(f, GATE_GATEWAY, TCP, 22, ACK);
+    f[14] = 0x46; /* with four bytes of options the flags lie further on */
+    f[51] = SYN;
+    CHECK(!gate_passes(&g, f, 58));
+    CHECK(!gate_passes(&g, f, 47));
+    CHECK(!gate_passes(&g, f, make_frame(f, GATE_GATEWAY, UDP, 5000, 0)));
+    make_frame(f, 0x0a00020f, UDP, 7, 0);
+    f[26] = 10, f[28] = 2, f[29] = 2, f[34] = 5000 >> 8, f[35] = 5000 & 0xff;
+    gate_hear(&g, f, 54);
+    CHECK(gate_passes(&g, f, make_frame(f, GATE_GATEWAY, UDP, 5000, 0)));
+    CHECK(!gate_passes(&g, f, make_frame(f, GATE_GATEWAY, UDP, 5001, 0)));
+    CHECK(gate_passes(&g, f, 13));
+}
+
+TESTS(CASE(the_gate_keeps_the_image_from_the_hosts_loopback), CASE(a_spec_that_cannot_be_opened_says_why),
+      CASE(stream_frames_arrive_whole_however_they_are_cut),
       CASE(stream_keeps_the_rest_of_a_frame_that_was_sent_in_part),
       CASE(stream_ends_at_an_impossible_length_and_when_closed),
       CASE(message_sockets_carry_a_frame_a_message), CASE(a_capture_holds_what_crossed_in_order),

@@ -26,11 +26,11 @@ over_user() {
     check echo_user_tcp_1_mib user_client tcp 127.0.0.1 "$port" 1048576
     check echo_user_tcp_small_pieces user_client small_pieces 127.0.0.1 "$port" 1
     check echo_user_tcp_half_close user_client half_close 127.0.0.1 "$port"
-    check echo_user_udp user_client udp 127.0.0.1 "$port" 8000
+    check echo_user_udp user_client udp 127.0.0.1 "$port" -8000
     passt=$(pgrep -P "$pith_pid" || true)
     stop_pith
     check echo_user_stops_at_sigterm [ "$pith_status" = 0 ]
-    gone() { ! kill -0 "$passt" 2>/dev/null; }
+    gone() { [ -n "$passt" ] && ! grep -q "State:.[RSD]" "/proc/$passt/status"; } # or a zombie of init's
     check echo_user_leaves_no_passt wait_for 20 gone
 }
 

@@ -4,7 +4,8 @@
  * a small network of its own, the same on every machine:
  *   10.0.2.15/24 the image (by DHCP)   10.0.2.2 gateway   10.0.2.3 the host's resolver
  * Published ports are sockets of passt's. A peer on the host's loopback is seen as the
- * gateway; every other one under its own address. */
+ * gateway, every other one under its own address. The host's loopback itself is closed to
+ * the image (net_gate.h). */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,14 +22,17 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "host/process/net_gate.h"
 #include "host/process/net_stream.h"
 
 enum {
     PORTS_MAX = 64,
     USER_MTU = 9000,
     START_MS = 10000,     /* passt takes about 20 ms; a loaded machine more */
+    TRY_NS = 10000000,
+    PORT_TRIES = 30,      /* the passt of a pith that has just ended may still have the port */
     END_TRIES = 100,
-    END_WAIT_NS = 10000000,
+    QUEUE_BYTES = 1 << 20, /* asked for; the kernel grants up to twice net.core.wmem_max */
     CHILD_SOCKET = 3,
 };
 
@@ -37,10 +41,23 @@ enum {
 
 struct user_net {
     struct stream_net stream;
+    struct gate gate;
     pid_t passt;
 };
 
 extern char **environ;
+
+/* 0, or why a socket cannot have the port now. */
+static int try_port(const struct sockaddr_in *at, bool udp)
+{
+    int one = 1, s = socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    if (s >= 0 && !udp)
+        setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    int error = s < 0 || bind(s, (const struct sockaddr *)at, sizeof *at) != 0 ? errno : 0;
+    if (s >= 0)
+        close(s);
+    return error;
+}
 
 /* Looks first whether a port can be had, because passt says less when it cannot. */
 static bool port_is_free(const struct process_port *p, const struct refusal *r)
@@ -51,12 +68,11 @@ static bool port_is_free(const struct process_port *p, const struct refusal *r)
         refuse(r, "-p %s:%u:%u: not an IPv4 address, such as 127.0.0.1 or 0.0.0.0", ip, p->host, p->guest);
         return false;
     }
-    int one = 1, s = socket(AF_INET, (p->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
-    if (s >= 0 && !p->udp)
-        setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    int error = s < 0 || bind(s, (struct sockaddr *)&at, sizeof at) != 0 ? errno : 0;
-    if (s >= 0)
-        close(s);
+    int error = try_port(&at, p->udp);
+    for (int i = 0; error == EADDRINUSE && i < PORT_TRIES; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = TRY_NS}, NULL);
+        error = try_port(&at, p->udp);
+    }
     const char *udp = p->udp ? "/udp" : "";
     const u32 other = p->host < 1024 ? p->host + 8000u : p->host < UINT16_MAX ? p->host + 1u : 8080u;
     if (error == EADDRINUSE)
@@ -72,7 +88,7 @@ static bool port_is_free(const struct process_port *p, const struct refusal *r)
     return error == 0;
 }
 
-/* Command line: -t and -u are always there, since passt publishes more by itself. */
+/* -u is always there, since passt publishes the UDP twins of TCP ports by itself. */
 struct command_line {
     char *argv[24 + 2 * PORTS_MAX];
     char specs[PORTS_MAX][48]; /* 255.255.255.255/65535:65535 */
@@ -81,10 +97,10 @@ struct command_line {
 static void build_command_line(struct command_line *c, const struct process_port *ports, size_t n)
 {
     static const char *const fixed[] = {
-        "passt",       "--fd",        "3",         "--foreground", "--quiet",       "--ipv4-only",
-        "--no-map-gw", "--interface", "lo", /* only a template; works on a machine without a default route */
-        "--address",   "10.0.2.15",   "--netmask", "24",           "--gateway",     "10.0.2.2",
-        "--mac-addr",  GATEWAY_MAC,   "--mtu",     "9000",         "--dns-forward", "10.0.2.3"};
+        "passt",       "--fd",      "3",         "--foreground", "--quiet",       "--ipv4-only",
+        "--interface", "lo", /* only a template; works on a machine without a default route */
+        "--address",   "10.0.2.15", "--netmask", "24",           "--gateway",     "10.0.2.2",
+        "--mac-addr",  GATEWAY_MAC, "--mtu",     "9000",         "--dns-forward", "10.0.2.3"};
     size_t count = 0, udp = 0;
     for (size_t i = 0; i < COUNT(fixed); i++)
         c->argv[count++] = (char *)(uintptr_t)fixed[i];
@@ -160,27 +176,88 @@ static void end_passt(pid_t pid)
     for (int i = 0; i < END_TRIES; i++) {
         if (waitpid(pid, NULL, WNOHANG) != 0)
             return;
-        nanosleep(&(struct timespec){.tv_nsec = END_WAIT_NS}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = TRY_NS}, NULL);
     }
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
 }
 
+static struct user_net *user_of(struct process_net *n)
+{
+    return CONTAINER(CONTAINER(n, struct stream_net, net), struct user_net, stream);
+}
+
+static i64 user_rx(struct process_net *n, struct host_rx *frames, u32 max)
+{
+    struct user_net *u = user_of(n);
+    i64 got = stream_rx(n, frames, max);
+    for (i64 i = 0; i < got; i++)
+        gate_hear(&u->gate, (const u8 *)n->about.rx_window + frames[i].offset, frames[i].n);
+    return got;
+}
+
+static bool passes(struct user_net *u, const struct host_tx *frame)
+{
+    struct iovec iov[NET_PARTS_MAX];
+    u8 head[GATE_HEAD_BYTES];
+    u32 parts = 0;
+    size_t n = 0;
+    if (net_gather(frame, iov, &parts) == 0)
+        return true; /* for stream_tx to refuse */
+    for (u32 i = 0; i < parts && n < sizeof head; i++) {
+        size_t more = MIN(iov[i].iov_len, sizeof head - n);
+        memcpy(head + n, iov[i].iov_base, more);
+        n += more;
+    }
+    return gate_passes(&u->gate, head, n);
+}
+
+/* A frame that may not pass is lost, as on a network that forbids it. */
+static i64 user_tx(struct process_net *n, const struct host_tx *frames, u32 count)
+{
+    struct user_net *u = user_of(n);
+    for (u32 at = 0; at < count; at++) {
+        u32 run = 0;
+        while (at + run < count && passes(u, &frames[at + run]))
+            run++;
+        i64 took = run > 0 ? stream_tx(n, frames + at, run) : 0;
+        if (took < 0)
+            return -1;
+        at += (u32)took;
+        if ((u32)took < run)
+            return at;
+    }
+    return count;
+}
+
 static void user_close(struct process_net *n)
 {
-    struct user_net *u = CONTAINER(CONTAINER(n, struct stream_net, net), struct user_net, stream);
+    struct user_net *u = user_of(n);
     net_close_fd(n);
     if (u->passt > 0)
         end_passt(u->passt);
 }
 
 static const struct process_net_ops user_ops = {
-    .rx = stream_rx,
-    .tx = stream_tx,
+    .rx = user_rx,
+    .tx = user_tx,
     .pending = stream_pending,
     .full = stream_full,
     .close = user_close,
 };
+
+/* What passt sends while the image is busy waits in its socket; what does not fit is lost,
+ * and a lost end of a burst costs it two seconds. So the socket is made large, and the
+ * image told how large. */
+static u32 enlarge_queue(int passt_end)
+{
+    int bytes = QUEUE_BYTES;
+    socklen_t n = sizeof bytes;
+    setsockopt(passt_end, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    if (getsockopt(passt_end, SOL_SOCKET, SO_SNDBUF, &bytes, &n) != 0)
+        return QUEUE_BYTES / 16;
+    return (u32)bytes / 2; /* the kernel counts its own overhead, so it doubles what it is asked for */
+}
 
 /* passt on the other end of u's socket, or the reason why not. */
 static bool start_passt(struct user_net *u, struct command_line *c, const struct refusal *r)
@@ -194,6 +271,7 @@ static bool start_passt(struct user_net *u, struct command_line *c, const struct
     setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     u->stream.net.fd = pair[0];
+    u->stream.net.about.queue_bytes = enlarge_queue(pair[1]);
     if (pipe2(log, O_CLOEXEC | O_NONBLOCK) != 0) {
         close(pair[1]);
         return refuse(r, "--net user: no pipe: %s", strerror(errno)) != NULL;
