@@ -16,6 +16,10 @@ struct arena *boot_arena(void);
 
 struct view boot_bundle(void);
 
+/* TCP connections at once: as many as the manifest says and, where the user gave more
+ * memory than it asks for, more in proportion. */
+u32 boot_connections(void);
+
 /* The network device declared as DEVICE(name, DEVICE_NET): by its place among the
  * device names in order. NULL when there is none of that number. */
 struct net_dev *boot_net(u32 number);

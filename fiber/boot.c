@@ -22,6 +22,13 @@ struct view boot_bundle(void)
     return image.boot->bundle;
 }
 
+u32 boot_connections(void)
+{
+    const struct manifest *m = appliance_manifest;
+    u64 given_kib = image.boot->memory.n / 1024, wanted_kib = MAX(m->mem_kib, (u32)1);
+    return (u32)MIN(MAX(m->connections * given_kib / wanted_kib, (u64)m->connections), (u64)UINT32_MAX);
+}
+
 struct net_dev *boot_net(u32 number)
 {
     return number < image.boot->nets.n ? *boot_nets_at(image.boot->nets, number) : NULL;

@@ -96,7 +96,7 @@ enum err appliance_main(struct scope *root)
     const struct http_route routes[] = {{HTTP_GET, "/*", site_serve, .context = site, .quick = true}};
     struct http_config config = {
         .routes = HTTP_ROUTES(routes),
-        .connections = appliance_manifest->connections,
+        .connections = boot_connections(),
         .workers = WORKERS,
         .stop_timeout_ns = key_duration_ns("grace"),
     };
