@@ -31,6 +31,7 @@ enum { TCP_NEAR_US = 2000, TCP_NEAR_WINDOW = 192 << 10 };
 #define TCP_RTO_FIRST_US ((u32)1000000)
 #define TCP_RTO_MIN_US ((u32)200000)
 #define TCP_RTO_MAX_US ((u32)120000000)
+#define TCP_TAIL_MIN_US ((u32)10000)
 #define TCP_ACK_DELAY_NS (40 * NS_PER_MS)
 #define TCP_KEEPALIVE_NS (7200 * NS_PER_S)
 #define TCP_KEEPALIVE_STEP_NS (75 * NS_PER_S)
@@ -118,7 +119,7 @@ struct tcp {
     u32 half_open, half_open_max;
     u32 send_blocks_max, receive_max_bytes;
     u8 rcv_scale;                   /* the one we announce: receive_max_bytes fits */
-    u64 accepted, dialed, refused, reset, retransmits, cookies_sent, malformed, shed;
+    u64 accepted, dialed, refused, reset, retransmits, timeouts, cookies_sent, malformed, shed;
 };
 
 /* The four names of a connection, from our side. */
@@ -215,6 +216,7 @@ void tcp_send_reset(struct tcb *c, u64 now);
 /* tcp_timer.c */
 void tcp_timer_init(struct tcb *c);
 void tcp_timer_arm(struct tcb *c);                  /* after one of the deadlines moved closer */
+void tcp_tail_arm(struct tcb *c, u64 now);          /* sets the tail loss probe, where one helps */
 void tcp_retransmit_arm(struct tcb *c, u64 now);    /* (re)starts the RTO or persist clock */
 
 /* tcp_stream.c */

@@ -32,6 +32,10 @@ enum tcp_recovery {
     TCP_TIMED_OUT, /* slow start again after a retransmission timeout */
 };
 
+/* The tail loss probe of RFC 8985 §7: what is in flight and not answered for two round
+ * trips is asked about with one segment, before the RTO calls it lost. */
+enum tcp_tail { TCP_TAIL_IDLE, TCP_TAIL_ARMED, TCP_TAIL_DUE, TCP_TAIL_SENT };
+
 /* Buffer memory comes in blocks: bytes [from, to), then `tail`, bytes that lie
  * elsewhere for good (STREAM_STATIC) and are sent from there. So a response of a
  * written head and a bundled body is one block, and small writes share one. */
@@ -72,6 +76,7 @@ struct tcb {
     u16 local_port, remote_port;
     u8 state;                      /* enum tcp_state */
     u8 recovery;                   /* enum tcp_recovery */
+    u8 tail;                       /* enum tcp_tail */
     u8 status;                     /* enum err: why it is over, or OK */
     u8 snd_scale, rcv_scale;       /* RFC 7323 §2 */
     bool scale_ok, time_ok, sack_ok; /* both sides agreed on them */
@@ -113,7 +118,8 @@ struct tcb {
     u32 cwnd_acked;                /* bytes since cwnd last grew in congestion avoidance */
     u32 recover;                   /* recovery ends when this is acknowledged */
     u32 lost_edge;                 /* below: what is not selectively acknowledged is lost … */
-    u32 retransmit_next;           /* … and below this it has been sent again */
+    u32 retransmit_next;           /* … and below this it has been sent again … */
+    u32 retransmit_mark;           /* … when this was snd_nxt */
     u32 srtt_us, rttvar_us, rto_us;
     u32 rtt_seq;                   /* timed without timestamps; equal to snd_una: none is */
     u32 sent_ms;                   /* last data sent, for the restart after idle */

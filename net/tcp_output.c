@@ -205,6 +205,7 @@ static bool send_lost(struct tcb *c, u64 now)
         c->tcp->retransmits++;
         c->rtt_timing = false;
         c->retransmit_next = wrap_add32(seq, length);
+        c->retransmit_mark = c->snd_nxt;
         c->sent_ms = tcp_ms(now);
     }
     return true;
@@ -230,6 +231,7 @@ static void note_sent(struct tcb *c, u32 length, u64 now)
 
 static bool send_new(struct tcb *c, u64 now)
 {
+    bool sent = false;
     if (tcp_flight(c) == 0)
         tcp_cwnd_restart(c, now);
     for (;;) {
@@ -245,9 +247,31 @@ static bool send_new(struct tcb *c, u64 now)
         if (length == 0)
             break;
         note_sent(c, length, now);
+        sent = true;
     }
+    if (sent)
+        tcp_tail_arm(c, now);
     if (c->retransmit_at == FOREVER && tcp_unsent(c) > 0)
         tcp_retransmit_arm(c, now); /* persist */
+    return true;
+}
+
+/* A new segment if there is one, beyond the congestion window, or the last one again. */
+static bool send_tail_probe(struct tcb *c, u64 now)
+{
+    u32 edge = wrap_add32(c->snd_una, c->snd_wnd), length, n = MIN((u32)c->mss, tcp_unsent(c));
+    if (n > 0 && seq_le(wrap_add32(c->snd_nxt, n), edge)) {
+        if (!send_segment(c, c->snd_nxt, n, &length, now))
+            return false;
+        note_sent(c, length, now);
+    } else {
+        n = MIN((u32)c->mss, tcp_flight(c));
+        if (!send_segment(c, wrap_sub32(c->snd_nxt, n), n - tcp_fin_sent(c), &length, now))
+            return false;
+        c->tcp->retransmits++;
+        c->rtt_timing = false;
+    }
+    c->tail = TCP_TAIL_SENT;
     return true;
 }
 
@@ -269,6 +293,8 @@ bool tcp_transmit(struct tcb *c, u64 now)
     if (c->ack_now && c->ooo.first && !tcp_send_ack(c, now))
         return false;
     if (c->recovery != TCP_OPEN && !send_lost(c, now))
+        return false;
+    if (c->tail == TCP_TAIL_DUE && tcp_flight(c) > 0 && !send_tail_probe(c, now))
         return false;
     if (!send_new(c, now))
         return false;

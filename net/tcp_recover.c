@@ -162,6 +162,32 @@ static void find_lost(struct tcb *c)
     }
 }
 
+/* What was sent again and is still missing, though text sent after it has arrived,
+ * is lost again: the RTO need not find that out. RFC 5681 §3.1 wants each such loss
+ * to count as a sign of congestion. */
+static void find_lost_again(struct tcb *c)
+{
+    if (c->recovery == TCP_OPEN || !c->board || seq_le(c->retransmit_next, c->snd_una))
+        return;
+    u32 arrived = AT(c->board->ranges, c->board->n - 1).to;
+    if (seq_le(arrived, c->retransmit_mark))
+        return;
+    c->retransmit_next = c->snd_una;
+    c->retransmit_mark = c->snd_nxt;
+    c->ssthresh = MAX(c->cwnd / 2, 2 * (u32)c->mss);
+    c->cwnd = MIN(c->cwnd, c->ssthresh);
+}
+
+/* The tail probe has arrived, two round trips after all that was sent before it. */
+static void find_lost_before_probe(struct tcb *c)
+{
+    if (c->tail != TCP_TAIL_SENT || !c->board)
+        return;
+    struct tcp_range last = AT(c->board->ranges, c->board->n - 1);
+    if (last.to == c->snd_nxt)
+        c->lost_edge = seq_max(c->lost_edge, last.from);
+}
+
 bool tcp_next_lost(const struct tcb *c, u32 *seq, u32 *n)
 {
     u32 s = seq_max(c->retransmit_next, c->snd_una), end = c->lost_edge;
@@ -194,6 +220,7 @@ static void enter_fast(struct tcb *c)
     c->cwnd_acked = 0;
     c->recover = c->snd_nxt;
     c->retransmit_next = c->snd_una;
+    c->tail = TCP_TAIL_IDLE;
     c->lost_edge = seq_max(c->lost_edge, wrap_add32(c->snd_una, MIN(flight, (u32)c->mss)));
     c->recovery = TCP_FAST;
     c->rtt_timing = false;
@@ -214,6 +241,8 @@ void tcp_dup_acked(struct tcb *c, const struct tcp_segment *seg, bool duplicate)
         c->dup_acks++;
     if (c->recovery != TCP_TIMED_OUT)
         find_lost(c);
+    find_lost_before_probe(c);
+    find_lost_again(c);
     if (c->recovery == TCP_OPEN && (c->dup_acks >= DUP_THRESH || seq_lt(c->snd_una, c->lost_edge)))
         enter_fast(c);
     tcp_want_output(c);
@@ -272,6 +301,7 @@ void tcp_acked(struct tcb *c, u32 ack, const struct tcp_segment *seg, u64 now)
     c->snd_una = ack;
     c->progress_ms = tcp_ms(now);
     c->backoff = 0;
+    c->tail = TCP_TAIL_IDLE;
     sample(c, &seg->options, now);
     tcp_send_acked(c);
     board_trim(c);
@@ -305,6 +335,7 @@ void tcp_all_lost(struct tcb *c)
     c->recovery = TCP_TIMED_OUT;
     c->recover = c->lost_edge = c->snd_nxt;
     c->retransmit_next = c->snd_una;
+    c->tail = TCP_TAIL_IDLE;
     c->dup_acks = 0;
     c->rtt_timing = false; /* Karn: an ACK would not say which copy it is for */
     tcp_want_output(c);
@@ -321,6 +352,7 @@ void tcp_retransmit_timeout(struct tcb *c)
         tcp_board_free(c);
     c->cwnd = c->mss;
     c->cwnd_acked = 0;
+    c->tcp->timeouts++;
     tcp_all_lost(c);
 }
 

@@ -14,11 +14,29 @@ void tcp_timer_arm(struct tcb *c)
         timer_set(&c->timer, next);
 }
 
+/* RFC 8985 §7.2, and in fast recovery too, where a segment sent again may be lost
+ * again. A single segment is left to the RTO: its ACK may be delayed for as long. */
+void tcp_tail_arm(struct tcb *c, u64 now)
+{
+    bool fits = c->sack_ok && c->recovery != TCP_TIMED_OUT && c->state >= TCP_ESTABLISHED;
+    if (!fits || c->srtt_us == 0 || tcp_flight(c) <= c->mss || c->tail > TCP_TAIL_ARMED)
+        return;
+    u64 at = now + MAX(2 * (u64)c->srtt_us, (u64)TCP_TAIL_MIN_US) * NS_PER_US;
+    if (c->tail == TCP_TAIL_IDLE && at >= c->retransmit_at)
+        return;
+    c->tail = TCP_TAIL_ARMED;
+    c->retransmit_at = at;
+    tcp_timer_arm(c);
+}
+
 void tcp_retransmit_arm(struct tcb *c, u64 now)
 {
     bool stalled = tcp_unsent(c) > 0 && !c->held; /* by the peer's window; a hold is our own */
     bool waiting = tcp_flight(c) > 0 || stalled || (c->fin_queued && !tcp_fin_sent(c));
     c->retransmit_at = waiting ? sat_add(now, retransmit_interval(c)) : FOREVER;
+    if (c->tail == TCP_TAIL_ARMED)
+        c->tail = TCP_TAIL_IDLE;
+    tcp_tail_arm(c, now);
     tcp_timer_arm(c);
 }
 
@@ -56,6 +74,12 @@ static void retransmit_timeout(struct tcb *c, u64 now)
 {
     if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED) {
         syn_timeout(c, now);
+        return;
+    }
+    if (c->tail == TCP_TAIL_ARMED) {
+        c->tail = TCP_TAIL_DUE;
+        tcp_want_output(c);
+        tcp_retransmit_arm(c, now);
         return;
     }
     if (given_up(c, now)) {

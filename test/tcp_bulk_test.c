@@ -8,7 +8,7 @@ struct bulk {
     u64 bytes;
     size_t step;
     /* what came of it */
-    u64 elapsed_ns, right, back;
+    u64 elapsed_ns, right, back, retransmits, timeouts;
     bool done;
 };
 
@@ -53,6 +53,8 @@ static void bulk_run(void *arg)
     CHECK_OK(fiber_spawn(&scope, "down in", receiver, &down_in));
     CHECK_OK(scope_join(&scope, FOREVER));
     b->elapsed_ns = clock_mono_ns() - start;
+    b->retransmits = stack_tcp(p.a)->retransmits + stack_tcp(p.b)->retransmits;
+    b->timeouts = stack_tcp(p.a)->timeouts + stack_tcp(p.b)->timeouts;
     b->right = up_in.got;
     b->back = down_in.got;
     stream_close(p.client);
@@ -73,7 +75,8 @@ static bool bulk(struct bulk b)
     b.step = b.step ? b.step : 4096;
     sim_run(1, bulk_run, &b);
     if (b.done)
-        printf("# %llu bytes in %.3f s\n", (unsigned long long)b.bytes, (double)b.elapsed_ns / 1e9);
+        printf("# %llu bytes in %.3f s, %llu retransmissions, %llu timeouts\n", (unsigned long long)b.bytes,
+               (double)b.elapsed_ns / 1e9, (unsigned long long)b.retransmits, (unsigned long long)b.timeouts);
     return b.done;
 }
 
