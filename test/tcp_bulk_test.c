@@ -8,6 +8,7 @@ struct bulk {
     u64 bytes;
     size_t step;
     /* what came of it */
+    bool quiet;
     u64 elapsed_ns, right, back, retransmits, timeouts;
     bool done;
 };
@@ -74,7 +75,7 @@ static bool bulk(struct bulk b)
     b.buffer_bytes = b.buffer_bytes ? b.buffer_bytes : 256 << 10;
     b.step = b.step ? b.step : 4096;
     sim_run(1, bulk_run, &b);
-    if (b.done)
+    if (b.done && !b.quiet)
         printf("# %llu bytes in %.3f s, %llu retransmissions, %llu timeouts\n", (unsigned long long)b.bytes,
                (double)b.elapsed_ns / 1e9, (unsigned long long)b.retransmits, (unsigned long long)b.timeouts);
     return b.done;
@@ -100,5 +101,52 @@ TEST(five_in_a_hundred_lost_and_reordered)
     }));
 }
 
-TESTS(CASE(a_perfect_link_with_super_segments), CASE(a_perfect_link_without_them),
+/* Loss, delay, reordering and buffers, each with each; the features of the devices
+ * and the size of writes change along. */
+TEST(grid)
+{
+    static const u32 losses[] = {0, 10000, 50000}, delays_ms[] = {0, 20, 150}, reorders[] = {0, 50000};
+    static const u32 buffers[] = {2 << 10, 16 << 10, 256 << 10};
+    u32 cells = 0;
+    for (size_t i = 0; i < 3 * 3 * 2 * 3; i++) {
+        struct bulk b = {
+            .path = {.latency_ns = AT(delays_ms, i / 3 % 3) * NS_PER_MS / 2, .real = true,
+                     .loss_ppm = AT(losses, i % 3), .duplicate_ppm = AT(losses, i % 3) / 5,
+                     .corrupt_ppm = AT(losses, i % 3) / 5, .reorder_ppm = AT(reorders, i / 9 % 2),
+                     .reorder_ns = 10 * NS_PER_MS},
+            .buffer_bytes = AT(buffers, i / 18),
+            .features = i % 2 ? SIM_FEATURES : 0,
+            .step = i % 5 ? 4096 : 7,
+            .bytes = AT(buffers, i / 18) * 2,
+            .quiet = true,
+        };
+        if (!bulk(b)) {
+            printf("# cell %zu: loss %u ppm, delay %u ms, reorder %u ppm, buffers %u\n", i, AT(losses, i % 3),
+                   AT(delays_ms, i / 3 % 3), AT(reorders, i / 9 % 2), b.buffer_bytes);
+            return;
+        }
+        cells++;
+    }
+    printf("# %u cells\n", cells);
+}
+
+TEST(a_narrow_link_with_a_short_queue)
+{
+    CHECK(bulk((struct bulk){
+        .features = SIM_FEATURES,
+        .bytes = 4 << 20,
+        .path = {.latency_ns = 5 * NS_PER_MS, .real = true, .rate_bps = 20000000, .queue_bytes = 40000},
+    }));
+}
+
+TEST(losses_in_bursts)
+{
+    CHECK(bulk((struct bulk){
+        .features = SIM_FEATURES,
+        .bytes = 1 << 20,
+        .path = {.latency_ns = 20 * NS_PER_MS, .real = true, .loss_ppm = 20000, .loss_burst = 8},
+    }));
+}
+
+TESTS(CASE(grid), CASE(a_narrow_link_with_a_short_queue), CASE(losses_in_bursts), CASE(a_perfect_link_with_super_segments), CASE(a_perfect_link_without_them),
       CASE(five_in_a_hundred_lost_and_reordered))
