@@ -11,7 +11,7 @@
 #include "host/process/internal.h"
 #include "sig/report.h"
 
-enum { FRAMES_MAX = 32, SCOPES_MAX = 16, NAME_MAX_SHOWN = 63, NULL_AREA = 64 * 1024 };
+enum { FRAMES_MAX = 1000, SCOPES_MAX = 16, NAME_MAX_SHOWN = 63, NULL_AREA = 64 * 1024 };
 
 u8 process_signal_stack[32 * 1024] __attribute__((aligned(16)));
 
@@ -19,17 +19,18 @@ struct crash {
     int signal;
     int code;          /* siginfo's */
     u64 address;       /* that could not be accessed */
-    u64 rip, rbp, fault; /* fault: the page fault's error code */
+    u64 rip, rbp, rsp, fault; /* fault: the page fault's error code */
     struct elf_symbols symbols; /* n == 0: stripped */
     struct fiber_report fiber; /* magic 0: none was running */
 };
 
 /* Whether 8 bytes at `address` can be read. ppoll copies its signal mask from there
- * before it does anything, and with no time to wait it does nothing. */
+ * before it does anything (unless that is NULL), and with no time to wait it does
+ * nothing. */
 static bool readable(u64 address)
 {
     struct timespec none = {0};
-    return syscall(SYS_ppoll, NULL, 0, &none, address, sizeof(u64)) == 0;
+    return address >= NULL_AREA && syscall(SYS_ppoll, NULL, 0, &none, address, sizeof(u64)) == 0;
 }
 
 static bool peek(u64 address, u64 *out)
@@ -76,7 +77,9 @@ static void put_place(struct writer *w, const struct crash *c, u64 address)
     }
     u64 at = address - (u64)process.base;
     if (elf_symbol_of(&c->symbols, at, &s)) {
-        put_bytes(w, s.name);
+        /* The compiler's name for what pointers lead to, under control flow integrity. */
+        bool suffix = view_ends(s.name, VIEW(".cfi"));
+        put_bytes(w, view_first(s.name, s.name.n - (suffix ? 4 : 0)));
         put_text(w, "+0x");
         put_hex(w, at - s.address, 1);
         put_u8(w, ' ');
@@ -86,15 +89,19 @@ static void put_place(struct writer *w, const struct crash *c, u64 address)
     put_u8(w, ')');
 }
 
-/* The operand of the `ud1 code(%eax), %eax` at the place of the trap. */
+/* The operand of a `ud1 code(%eax), %eax` where the trap was. */
 static bool trap_code(u64 rip, unsigned *code)
 {
-    struct view text;
-    if (!in_image(rip) || elf_bytes(process.elf, rip - (u64)process.base, 8, &text) != OK ||
-        !view_starts(text, VIEW("\x67\x0f\xb9")))
+    u64 words[2];
+    u8 text[sizeof words];
+    if (!peek(rip & ~(u64)7, &words[0]) || !peek((rip & ~(u64)7) + 8, &words[1]))
         return false;
-    u8 operand = view_at(text, 3) >> 6; /* ModRM.mod: no, 1 or 4 bytes of displacement */
-    *code = operand == 0 ? 0 : operand == 1 ? view_at(text, 4) : load_le32(text, 4);
+    memcpy(text, words, sizeof text);
+    struct view v = view_from(VIEW_OF(text), rip % 8);
+    if (!view_starts(v, VIEW("\x67\x0f\xb9")))
+        return false;
+    u8 operand = view_at(v, 3) >> 6; /* ModRM.mod: no, 1 or 4 bytes of displacement */
+    *code = operand == 0 ? 0 : operand == 1 ? view_at(v, 4) : load_le32(v, 4);
     return true;
 }
 
@@ -144,6 +151,7 @@ static void put_fault(struct writer *w, const struct crash *c)
         put_text(w, "sent a signal by another process");
     } else if (c->signal == SIGILL) {
         put_text(w, trap_code(c->rip, &code) ? trap_name(code) : "an instruction that is none");
+        put_text(w, in_image(c->rip) ? "" : ", in what the host was asked to do");
     } else if (c->signal == SIGFPE) {
         put_text(w, "division by zero or overflow");
     } else if (c->signal == SIGBUS) {
@@ -175,16 +183,38 @@ static void put_fiber(struct writer *w, const struct crash *c)
     put_u8(w, '\n');
 }
 
+/* One line a frame; of a recursion the first and how often it goes on. */
+static void put_frame(struct writer *w, const struct crash *c, u64 at, u64 before, u64 *again)
+{
+    if (at == before) {
+        ++*again;
+        return;
+    }
+    if (*again > 0) {
+        put_text(w, "           … ");
+        put_dec(w, *again);
+        put_text(w, " times more\n");
+        *again = 0;
+    }
+    put_text(w, before == 0 ? "  at       " : "  from     ");
+    put_place(w, c, at);
+    put_u8(w, '\n');
+}
+
 /* Frames by their saved %rbp: each pair of words holds the caller's and the return
- * address, and lies above the one before. */
+ * address, and lies above the one before. A jump astray has left no frame yet, only
+ * a return address on the stack. */
 static void put_backtrace(struct writer *w, const struct crash *c)
 {
-    u64 frame = c->rbp, at = c->rip;
+    enum { FETCH = 16 };
+    u64 frame = c->rbp, at = c->rip, before = 0, again = 0, next;
     for (int i = 0; i < FRAMES_MAX; i++) {
-        put_text(w, i == 0 ? "  at       " : "  from     ");
-        put_place(w, c, at);
-        put_u8(w, '\n');
-        u64 next;
+        put_frame(w, c, at, before, &again);
+        before = at;
+        if (i == 0 && c->signal == SIGSEGV && (c->fault & FETCH) && peek(c->rsp, &at)) {
+            at--;
+            continue;
+        }
         if (!peek(frame, &next) || !peek(frame + 8, &at) || at == 0)
             return;
         at--; /* the call, not what follows it */
@@ -236,6 +266,7 @@ void process_crashed(int signal, siginfo_t *info, void *context)
         .address = (u64)info->si_addr,
         .rip = (u64)g[REG_RIP],
         .rbp = (u64)g[REG_RBP],
+        .rsp = (u64)g[REG_RSP],
         .fault = (u64)g[REG_ERR],
     };
     if (elf_symbols(process.elf, &c.symbols) != OK)
