@@ -158,7 +158,7 @@ static size_t distance(const char *a, const char *b)
 
 void nearest_try(struct nearest *n, const char *candidate)
 {
-    size_t d = distance(n->word, candidate), allowed = 1 + strlen(n->word) / 4;
+    size_t d = distance(n->word, candidate), allowed = 1 + strlen(n->word) / 3;
     if (d <= allowed && (!n->best || d < n->distance)) {
         n->best = candidate;
         n->distance = d;
