@@ -43,7 +43,8 @@ static struct peer *peer_start(const struct stack_config *config, u32 features)
     struct peer *p = NEW(sim_arena(), struct peer);
     p->link = sim_link_new(NULL);
     p->stack_dev = sim_dev(p->link, features);
-    p->dev = sim_dev(p->link, SIM_FEATURES);
+    p->dev = sim_dev(p->link, 0);
+    p->dev->mtu = 9000;
     p->mac = eth_mac(VIEW_OF(p->dev->mac));
     if (stack_new(&p->stack, sim_arena(), p->stack_dev, config) != OK)
         return NULL;
