@@ -43,7 +43,9 @@ STACK := -fstack-protector-strong -mstack-protector-guard=global -ftrivial-auto-
          -fstack-clash-protection
 # No optimisation may take undefined behaviour for granted.
 LANG := -std=gnu11 -fno-strict-aliasing -fno-delete-null-pointer-checks -fstrict-flex-arrays=3 -I.
-PROFILE := $(LANG) $(WARN) -O2 -g -ffreestanding -fPIE -fvisibility=hidden -ffunction-sections \
+# For size: the images are a third smaller than with -O2 (web 140 KB, not 208 KB) and no
+# slower where it was measured, since the time goes into the host's calls.
+PROFILE := $(LANG) $(WARN) -Os -g -ffreestanding -fPIE -fvisibility=hidden -ffunction-sections \
            -fdata-sections -fno-omit-frame-pointer $(CHECKS) $(CFI) $(STACK)
 # Views, not pointers: outside of base/, fiber/ and host/ no pointer is indexed or moved.
 STRICT := -Werror=unsafe-buffer-usage
