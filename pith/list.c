@@ -32,9 +32,9 @@ static void show(const struct image *i, const char *name, bool json, bool first)
     u8 text[2 * sizeof m->about + 2];
     struct writer w = writer_of(SPAN_OF(text));
     put_json(&w, view_z(m->about));
-    printf(
-        "%s\n  {\"name\": \"%s\", \"image_bytes\": %zu, \"mem_kib\": %u, \"mem_min_kib\": %u, \"about\": %.*s}",
-        first ? "" : ",", name, i->file.bytes.n, m->mem_kib, m->mem_min_kib, (int)w.n, (const char *)text);
+    printf("%s\n  {\"name\": \"%s\", \"image_bytes\": %zu, \"mem_kib\": %u, ", first ? "" : ",", name,
+           i->file.bytes.n, m->mem_kib);
+    printf("\"mem_min_kib\": %u, \"about\": %.*s}", m->mem_min_kib, (int)w.n, (const char *)text);
 }
 
 static int run(int argc, char **argv)

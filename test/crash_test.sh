@@ -19,8 +19,9 @@ broken() { # HOW WORDS: a report with WORDS in its first line
     "$pith" run "$image" --how "$1" >"$out" 2>&1
     code=$?
     if [ $code = 134 ] && head -n 1 "$out" | grep -q "^pith: crash crashed: .*$2" &&
-        grep -q '^  fiber    breaker, in scope inner < ' "$out" && grep -q "^  at  .*${3:-boundary}+0x" "$out" &&
-        grep -q '^  from  .*fiber_start' "$out" && grep -q "^  image    crash, build id [0-9a-f]\{40\}, at 0x" "$out"; then
+        grep -q '^  fiber    breaker, in scope inner < ' "$out" &&
+        grep -q "^  at  .*${3:-boundary}+0x" "$out" && grep -q '^  from  .*fiber_start' "$out" &&
+        grep -q '^  image    crash, build id [0-9a-f]\{40\}, at 0x' "$out"; then
         ok "$1"
     else
         not_ok "$1 (exit code $code)"
@@ -37,17 +38,19 @@ broken text 'write to 0x[0-9a-f]*, the code: takes_int+'
 broken constant 'write to 0x[0-9a-f]*, read-only data: constants+'
 broken execute 'jump to 0x[0-9a-f]*, data: table+' table
 broken stack "the guard page of this fiber's stack" deeper
-grep -q '… [0-9]* times more' "$out" && grep -q 'from .*boundary+' "$out" && ok 'a recursion is told in one line' ||
-    not_ok 'a recursion is told in one line'
+grep -q '… [0-9]* times more' "$out" && grep -q 'from .*boundary+' "$out" &&
+    ok 'a recursion is told in one line' || not_ok 'a recursion is told in one line'
 
 "$pith" run "$image" --how canary >"$out" 2>&1
-[ $? = 134 ] && grep -q 'stack overwritten' "$out" && grep -q 'from .*overwrite_stack' "$out" && ok canary || not_ok canary
+[ $? = 134 ] && grep -q 'stack overwritten' "$out" && grep -q 'from .*overwrite_stack' "$out" &&
+    ok canary || not_ok canary
 "$pith" run "$image" --how host >"$out" 2>&1
 [ $? = 134 ] && grep -q 'in what the host was asked to do' "$out" && ok 'a bad pointer to the host' ||
     not_ok 'a bad pointer to the host'
 
 id=$(readelf -n "$image" 2>/dev/null | sed -n 's/.*Build ID: //p')
-grep -q "build id $id," "$out" && ok 'the build id is that of the file' || not_ok 'the build id is that of the file'
+grep -q "build id $id," "$out" && ok 'the build id is that of the file' ||
+    not_ok 'the build id is that of the file'
 
 # ---- from outside
 "$pith" run "$image" --how forever >"$out" 2>&1 &

@@ -45,17 +45,21 @@ says 'by name' '^hello, world$' "$pith" run hello
 says 'by file' '^hello, world$' "$pith" run "$hello"
 says '256 KiB are enough' '^hello, world$' "$pith" run hello --mem 256k
 cp "$hello" "$tmp/here.pith"
-(cd "$tmp" && "$pith" run) >"$out" 2>&1 && grep -q '^hello, world$' "$out" && ok 'the only image of a directory' ||
-    not_ok 'the only image of a directory'
+(cd "$tmp" && "$pith" run) >"$out" 2>&1 && grep -q '^hello, world$' "$out" &&
+    ok 'the only image of a directory' || not_ok 'the only image of a directory'
 ln -s "$pith" "$tmp/linked"
 says 'through a link, by name' '^hello, world$' "$tmp/linked" run hello
-says 'found in PATH, by name' '^hello, world$' env PATH="$root/build:$PATH" sh -c "cd '$tmp' && pith run hello"
+says 'found in PATH, by name' '^hello, world$' \
+    env PATH="$root/build:$PATH" sh -c "cd '$tmp' && pith run hello"
 "$pith" run hello --log "$tmp/log" && "$pith" run hello "--log=$tmp/log" && cp "$tmp/log" "$out"
-[ "$(grep -c '^hello, world$' "$out")" = 2 ] && ok 'a log is appended to' || not_ok 'a log is appended to'
+[ "$(grep -c '^hello, world$' "$out")" = 2 ] && ok 'a log is appended to' ||
+    not_ok 'a log is appended to'
 rm -f "$tmp/log" "$tmp/here.pith" "$tmp/linked"
 "$pith" run hello >&- 2>"$out" && [ ! -s "$out" ] && ok 'without a console' || not_ok 'without a console'
-"$pith" run hello </dev/null | : && ok 'into a pipe that nobody reads' || not_ok 'into a pipe that nobody reads'
-[ "$(wc -c <build/hello.pith)" -le 24576 ] && ok 'hello is at most 24 KiB' || not_ok 'hello is at most 24 KiB'
+"$pith" run hello </dev/null | : && ok 'into a pipe that nobody reads' ||
+    not_ok 'into a pipe that nobody reads'
+[ "$(wc -c <build/hello.pith)" -le 24576 ] && ok 'hello is at most 24 KiB' ||
+    not_ok 'hello is at most 24 KiB'
 
 # ---- ends
 mkfifo "$tmp/said"
@@ -92,7 +96,8 @@ refuses 2 'a key without its value' 'needs a value' "$pith" run "$crash" --how
 refuses 2 'a value that makes no sense' 'takes a number' "$pith" run build/test/escape.pith --call none
 refuses 2 'memory that makes no sense' 'such as 256k' "$pith" run hello --mem lots
 refuses 1 'too little memory' 'at least 128 KiB.*--mem' "$pith" run "$crash" --mem 64k
-refuses 1 'more memory than there is' 'no .* KiB of memory.*--mem' sh -c "ulimit -v 100000; '$pith' run hello --mem 1g"
+refuses 1 'more memory than there is' 'no .* KiB of memory.*--mem' \
+    sh -c "ulimit -v 100000; '$pith' run hello --mem 1g"
 refuses 2 'data for an appliance without' 'works on no data' "$pith" run hello "$tmp"
 refuses 2 'a network for an appliance without' 'no network device' "$pith" run hello --net user
 refuses 2 'a port for an appliance without' 'no network device' "$pith" run hello -p 80:80
@@ -127,7 +132,8 @@ for at in $(seq 0 61 $((size - 1))); do
     cp "$hello" "$tmp/flipped"
     byte=$(od -An -tu1 -j"$at" -N1 "$hello" | tr -d ' ')
     # shellcheck disable=SC2059
-    printf "\\$(printf %o $(((byte + 1) % 256)))" | dd of="$tmp/flipped" bs=1 seek="$at" conv=notrunc 2>/dev/null
+    printf "\\$(printf %o $(((byte + 1) % 256)))" |
+        dd of="$tmp/flipped" bs=1 seek="$at" conv=notrunc 2>/dev/null
     "$pith" run "$tmp/flipped" >"$out" 2>&1
     [ $? = 1 ] && [ "$(wc -l <"$out")" = 1 ] || { damage=$at && break; }
 done
@@ -142,12 +148,14 @@ rm -f "$tmp/flipped" "$tmp/short"
 
 # ---- list, help, debug
 says 'the catalogue' '^hello .*says hello' "$pith" list
-says 'the catalogue as JSON' hello sh -c "'$pith' list --json | python3 -c 'import json, sys; print([i[\"name\"] for i in json.load(sys.stdin)])'"
+says 'the catalogue as JSON' hello sh -c \
+    "'$pith' list --json | python3 -c 'import json, sys; print([i[\"name\"] for i in json.load(sys.stdin)])'"
 says 'help' 'usage: pith COMMAND' "$pith" --help
 says 'help of a command' '--pcap FILE' "$pith" run --help
 says 'a version' '^pith [0-9]' "$pith" --version
 if command -v gdb >/dev/null; then
-    says 'gdb stops at the first instruction' 'guest_entry' "$pith" debug --gdb -batch --gdb -ex --gdb 'info symbol $pc' hello
+    says 'gdb stops at the first instruction' 'guest_entry' \
+        "$pith" debug --gdb -batch --gdb -ex --gdb 'info symbol $pc' hello
 else
     echo 'skip run: gdb is not there'
 fi

@@ -21,7 +21,11 @@ killed() { # NAME KEYS…: by SIGSYS
     shift
     try "$@"
     code=$?
-    if [ $code = 159 ] && ! grep -q 'still here' "$out"; then ok "$name is killed"; else not_ok "$name is killed (exit code $code)"; fi
+    if [ $code = 159 ] && ! grep -q 'still here' "$out"; then
+        ok "$name is killed"
+    else
+        not_ok "$name is killed (exit code $code)"
+    fi
 }
 passes() { # NAME KEYS…
     name=$1
@@ -64,12 +68,15 @@ exec 9<>"$tmp/said"
 pid=$!
 read -r line <"$tmp/said"
 cp /proc/$pid/status "$out"
-[ "$line" = waiting ] && grep -q '^NoNewPrivs:.1' "$out" && ok 'no new privileges' || not_ok 'no new privileges'
+[ "$line" = waiting ] && grep -q '^NoNewPrivs:.1' "$out" && ok 'no new privileges' ||
+    not_ok 'no new privileges'
 grep -q '^Seccomp:.2' "$out" && ok 'a filter is on' || not_ok 'a filter is on'
 ls -l /proc/$pid/fd >"$out"
-[ "$(ls /proc/$pid/fd | grep -vcx '[012]')" = 0 ] && ok 'no descriptor is left open' || not_ok 'no descriptor is left open'
+[ "$(ls /proc/$pid/fd | grep -vcx '[012]')" = 0 ] && ok 'no descriptor is left open' ||
+    not_ok 'no descriptor is left open'
 cat /proc/$pid/limits >"$out"
-grep -q 'Max processes *0 *0' "$out" && grep -q 'Max core file size *0 *0' "$out" && ok 'limits' || not_ok 'limits'
+grep -q 'Max processes *0 *0' "$out" && grep -q 'Max core file size *0 *0' "$out" && ok 'limits' ||
+    not_ok 'limits'
 cat /proc/$pid/maps >"$out"
 grep -q ' .w.p\| .wxp' "$out" && ! grep -q ' .wx' "$out" && ok 'no page is writable and executable' ||
     not_ok 'no page is writable and executable'
@@ -78,11 +85,18 @@ wait $pid
 exec 9<&-
 
 # ---- what images contain
-forbidden='\s(syscall|sysenter|sysret[lq]?|int|into|iret[lq]?|hlt|cli|sti|in[bwl]?|out[bwl]?|ins[bwl]|outs[bwl]|lgdt[lq]?|lidt[lq]?|lldtw?|ltrw?|rdmsr|wrmsr|invlpg|invd|wbinvd|swapgs|clts|lmsww?|xsetbv|vmcall|vmmcall)\b|%(cr|dr)[0-9]'
+calls='syscall|sysenter|sysret[lq]?|int|into|iret[lq]?|vmcall|vmmcall'
+ports='in[bwl]?|out[bwl]?|ins[bwl]|outs[bwl]|hlt|cli|sti'
+machine='lgdt[lq]?|lidt[lq]?|lldtw?|ltrw?|rdmsr|wrmsr|invlpg|invd|wbinvd|swapgs|clts|lmsww?|xsetbv'
+forbidden="[[:space:]]($calls|$ports|$machine)([[:space:]]|\$)|%(cr|dr)[0-9]"
 disassemble() { llvm-objdump-19 -d --no-show-raw-insn "$1" | grep -E '^ *[0-9a-f]+:'; }
 for image in build/*.pith build/test/crash.pith; do
     disassemble "$image" | grep -E "$forbidden" >"$out"
-    if [ -s "$out" ]; then not_ok "$image has a forbidden instruction"; else ok "$image has no forbidden instruction"; fi
+    if [ -s "$out" ]; then
+        not_ok "$image has a forbidden instruction"
+    else
+        ok "$image has no forbidden instruction"
+    fi
 done
 disassemble "$escape" | grep -E "$forbidden" >"$out"
 grep -q syscall "$out" && ok 'one is found where there is one' || not_ok 'one is found where there is one'

@@ -31,8 +31,8 @@ struct span guest_take(struct span *memory, size_t n)
 static struct boot_keys take_keys(const struct host_boot *b, struct span *memory)
 {
     must(b->keys_n <= GUEST_KEYS_MAX);
-    struct boot_keys keys = {(struct boot_key *)(void *)guest_take(memory, b->keys_n * sizeof(struct boot_key)).p,
-                             b->keys_n};
+    struct boot_keys keys = {
+        (struct boot_key *)(void *)guest_take(memory, b->keys_n * sizeof(struct boot_key)).p, b->keys_n};
     for (size_t i = 0; i < keys.n; i++) {
         const struct host_key *k = &b->keys[i];
         *boot_keys_at(keys, i) =

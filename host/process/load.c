@@ -202,8 +202,8 @@ bool process_load(const struct process_plan *plan, const struct host_boot **boot
     size_t size = lay_out(plan, NULL);
     u8 *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
-        return refuse(error, error_n, "the system has no %zu KiB of memory for it: %m; ask for less with --mem",
-                      size >> 10);
+        return refuse(error, error_n,
+                      "the system has no %zu KiB of memory for it: %m; ask for less with --mem", size >> 10);
     lay_out(plan, base);
     if (!map_image(plan, error, error_n))
         return false;
