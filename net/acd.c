@@ -6,7 +6,14 @@
 #include "wire/eth.h"
 
 /* RFC 5227 §1.1 */
-enum { PROBE_NUM = 3, PROBE_MIN_S = 1, PROBE_MAX_S = 2, ANNOUNCE_NUM = 2, ANNOUNCE_INTERVAL_S = 2, DEFEND_INTERVAL_S = 10 };
+enum {
+    PROBE_NUM = 3,
+    PROBE_MIN_S = 1,
+    PROBE_MAX_S = 2,
+    ANNOUNCE_NUM = 2,
+    ANNOUNCE_INTERVAL_S = 2,
+    DEFEND_INTERVAL_S = 10
+};
 
 static void announce(struct stack *s)
 {
@@ -19,7 +26,8 @@ static void turn(struct stack *s, u64 now)
     if (acd->probes > 0 && now >= acd->probe_at) {
         arp_send(s, ARP_REQUEST, ETH_BROADCAST, 0, 0, s->ip);
         acd->probes--;
-        acd->probe_at = now + PROBE_MIN_S * NS_PER_S + random_below(&s->random, (PROBE_MAX_S - PROBE_MIN_S) * NS_PER_S);
+        acd->probe_at =
+            now + PROBE_MIN_S * NS_PER_S + random_below(&s->random, (PROBE_MAX_S - PROBE_MIN_S) * NS_PER_S);
     }
     if (acd->announcements > 0 && now >= acd->announce_at) {
         announce(s);

@@ -241,7 +241,8 @@ static struct arp_pending *pending_room(struct stack *s, struct neighbor *n)
     return pool_new(&s->arp.pending);
 }
 
-static void keep(struct stack *s, struct neighbor *n, struct ip_tx *t, size_t headers_n, struct net_offload offload)
+static void keep(struct stack *s, struct neighbor *n, struct ip_tx *t, size_t headers_n,
+                 struct net_offload offload)
 {
     size_t total = headers_n + t->bytes - t->header_n;
     struct arp_pending *p = total <= ARP_PENDING_BYTES ? pending_room(s, n) : NULL;

@@ -74,7 +74,8 @@ struct neighbor *arp_use(struct stack *s, u32 index, u64 now);
 
 /* Takes the completed frame (Ethernet header to be filled in) into the queue of an
  * unresolved neighbour, as a copy, and asks for it. What finds no room is dropped. */
-void arp_wait(struct stack *s, u32 ip, struct ip_tx *t, size_t headers_n, struct net_offload offload, u64 now);
+void arp_wait(struct stack *s, u32 ip, struct ip_tx *t, size_t headers_n, struct net_offload offload,
+              u64 now);
 
 /* A packet of ethertype ARP. */
 void arp_input(struct stack *s, struct view packet, u64 now);

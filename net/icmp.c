@@ -22,7 +22,8 @@ static void send(struct stack *s, struct ip_addr to, const struct icmp *m, u64 n
     u8 header[ICMP_HEADER];
     struct writer w = writer_of(SPAN_OF(header));
     icmp_encode(&w, m);
-    struct ip_datagram d = {.protocol = IP_ICMP, .csum_offset = ICMP_SUM_OFFSET, .header = written(&w), .data = m->payload};
+    struct ip_datagram d = {
+        .protocol = IP_ICMP, .csum_offset = ICMP_SUM_OFFSET, .header = written(&w), .data = m->payload};
     if (ip_route(s, to, &route) != OK || ip_send(s, &route, &d, now) != OK)
         s->stats.tx_dropped++;
 }

@@ -63,7 +63,8 @@ static inline void stack_changed(struct stack *s)
 void stack_set_address(struct stack *s, u32 ip, u8 prefix, u32 gateway, u64 now);
 
 /* A received packet of ethertype IPv4. */
-void ip_input(struct stack *s, struct view packet, const struct net_offload *offload, bool broadcast, u64 now);
+void ip_input(struct stack *s, struct view packet, const struct net_offload *offload, bool broadcast,
+              u64 now);
 
 /* True for an address of our own network (or of nowhere, while we have no address). */
 static inline bool ip_on_link(const struct stack *s, u32 ip)

@@ -81,7 +81,8 @@ u16 ip_next_id(struct stack *s, u32 ip)
 u32 ip_pseudo_sum(struct ip_addr from, struct ip_addr to, u8 protocol, u32 length)
 {
     u32 a = ip_to4(from), b = ip_to4(to);
-    return (a >> 16) + (a & 0xffff) + (b >> 16) + (b & 0xffff) + protocol + (length >> 16) + (length & 0xffff);
+    return (a >> 16) + (a & 0xffff) + (b >> 16) + (b & 0xffff) + protocol + (length >> 16) +
+           (length & 0xffff);
 }
 
 /* ---- input ---- */

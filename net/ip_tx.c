@@ -20,7 +20,8 @@ static u32 sum_of(const struct ip_tx *t, u32 sum)
 
 /* Writes the checksum: whole, or as far as the device wants it (the pseudo header's
  * sum). ICMP has no pseudo header, and devices only know of TCP and UDP. */
-static bool put_sum(struct ip_tx *t, const struct ip_route *route, u8 protocol, u16 csum_offset, bool by_device)
+static bool put_sum(struct ip_tx *t, const struct ip_route *route, u8 protocol, u16 csum_offset,
+                    bool by_device)
 {
     struct span at = span_from(ip_tx_header(t), csum_offset);
     u32 sum = protocol == IP_ICMP ? 0 : ip_pseudo_sum(route->local, route->remote, protocol, t->bytes);
@@ -124,7 +125,8 @@ static void add_piece(struct ip_tx *t, const struct whole *p, size_t at, size_t 
     }
 }
 
-static bool send_fragment(struct stack *s, const struct whole *p, struct ip_route *route, const struct ipv4 *h, size_t n, u64 now)
+static bool send_fragment(struct stack *s, const struct whole *p, struct ip_route *route,
+                          const struct ipv4 *h, size_t n, u64 now)
 {
     bool first = h->offset == 0;
     struct ip_tx *t = ip_tx_begin(s, first ? p->header.n : 0);

@@ -56,7 +56,8 @@ static enum err init_parts(struct stack *s, struct arena *a)
     return tcp_init(s, a, &s->config);
 }
 
-enum err stack_new(struct stack **out, struct arena *a, struct net_dev *dev, const struct stack_config *config)
+enum err stack_new(struct stack **out, struct arena *a, struct net_dev *dev,
+                   const struct stack_config *config)
 {
     if (!config_is_sane(dev, config))
         return ERR_INVALID;
@@ -72,7 +73,8 @@ enum err stack_new(struct stack **out, struct arena *a, struct net_dev *dev, con
     random_seed(&s->random, entropy_u64());
     entropy_fill(SPAN_OF(s->ids));
     TRY(init_parts(s, a));
-    s->source = (struct loop_source){.bit = (u64)1 << dev->index, .take = take, .settle = settle, .send = send};
+    s->source =
+        (struct loop_source){.bit = (u64)1 << dev->index, .take = take, .settle = settle, .send = send};
     loop_add(&s->source);
     if (config->dhcp)
         dhcp_start(s, clock_mono_ns());

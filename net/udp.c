@@ -165,7 +165,8 @@ static enum err send(struct dgram *dgram, struct endpoint to, struct view data)
     u8 header[UDP_HEADER];
     struct writer w = writer_of(SPAN_OF(header));
     udp_encode(&w, &(struct udp){.from = u->port, .to = to.port, .length = to_u16(UDP_HEADER + data.n)});
-    struct ip_datagram d = {.protocol = IP_UDP, .csum_offset = UDP_SUM_OFFSET, .header = written(&w), .data = data};
+    struct ip_datagram d = {
+        .protocol = IP_UDP, .csum_offset = UDP_SUM_OFFSET, .header = written(&w), .data = data};
     return ip_send(s, &u->route, &d, loop_now());
 }
 
@@ -199,7 +200,8 @@ static enum err make_tables(struct stack *s)
     u32 sockets = s->config.udp_ports;
     TRY(map_init(&t->by_port, t->arena, sockets));
     TRY(pool_init(&t->sockets, t->arena, sockets, sizeof(struct udp_socket), _Alignof(struct udp_socket)));
-    TRY(pool_init(&t->datagrams, t->arena, UDP_DATAGRAMS, sizeof(struct udp_datagram), _Alignof(struct udp_datagram)));
+    TRY(pool_init(&t->datagrams, t->arena, UDP_DATAGRAMS, sizeof(struct udp_datagram),
+                  _Alignof(struct udp_datagram)));
     t->ready = true;
     return OK;
 }

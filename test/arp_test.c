@@ -132,8 +132,10 @@ static void scan_keeps_the_living(void *arg)
     for (u32 round = 0; round < 4; round++) {
         for (u32 i = 3; i < 250; i++) {
             CHECK(send_to(d, IP4(10, 0, 0, i)) == OK);
-            peer_arp(p, ARP_REQUEST, ETH_BROADCAST, (struct arp){0, 0x020000010000 + i, 0, IP4(10, 0, 0, i), US});
-            peer_arp(p, ARP_REQUEST, ETH_BROADCAST, (struct arp){0, 0x020000020000 + i, 0, IP4(10, 1, 0, i), US});
+            peer_arp(p, ARP_REQUEST, ETH_BROADCAST,
+                     (struct arp){0, 0x020000010000 + i, 0, IP4(10, 0, 0, i), US});
+            peer_arp(p, ARP_REQUEST, ETH_BROADCAST,
+                     (struct arp){0, 0x020000020000 + i, 0, IP4(10, 1, 0, i), US});
         }
         CHECK(pause(5));
     }
@@ -156,7 +158,8 @@ static void flood_evicts_the_unused(void *arg)
     for (u32 i = 0; i < 10; i++)
         CHECK(send_to(d, IP4(10, 0, 1, i)) == OK);
     for (u32 i = 0; i < 2000; i++)
-        peer_arp(p, ARP_REQUEST, ETH_BROADCAST, (struct arp){0, 0x020000010000 + i, 0, IP4(10, 0, 2 + (i >> 8), i & 255), US});
+        peer_arp(p, ARP_REQUEST, ETH_BROADCAST,
+                 (struct arp){0, 0x020000010000 + i, 0, IP4(10, 0, 2 + (i >> 8), i & 255), US});
     CHECK(pause(10));
     for (u32 i = 0; i < 10; i++)
         CHECK(arp_find(p->stack, IP4(10, 0, 1, i)) != NEIGHBOR_NONE);
@@ -291,7 +294,8 @@ static void nonsense(void *arg)
     struct random *r = sim_random();
     for (u32 i = 0; i < 20000; i++) {
         struct writer w = writer_of(SPAN_OF(frame));
-        eth_encode(&w, &(struct eth){.dst = i & 1 ? ETH_BROADCAST : p->stack->mac, .src = p->mac, .type = ETH_ARP});
+        eth_encode(
+            &w, &(struct eth){.dst = i & 1 ? ETH_BROADCAST : p->stack->mac, .src = p->mac, .type = ETH_ARP});
         arp_encode(&w, &(struct arp){(u16)(1 + i % 3), p->mac, 0, PEER + i % 7, US});
         span_set(SPAN_OF(frame), 14 + random_below(r, 28), (u8)random_u64(r));
         span_set(SPAN_OF(frame), 14 + random_below(r, 28), (u8)random_u64(r));
@@ -304,19 +308,53 @@ static void nonsense(void *arg)
     stack_close(p->stack);
 }
 
-TEST(an_address_is_announced_at_once_and_probed) { sim_run(1, announces, NULL); }
-TEST(a_neighbour_is_asked_for_and_then_known) { sim_run(2, resolves, NULL); }
-TEST(nobody_answers) { sim_run(3, nobody_there, NULL); }
-TEST(what_waits_is_bounded) { sim_run(4, limits_of_pending, NULL); }
-TEST(a_scan_keeps_the_living) { sim_run(5, scan_keeps_the_living, NULL); }
-TEST(a_flood_evicts_the_unused) { sim_run(6, flood_evicts_the_unused, NULL); }
-TEST(gratuitous_arp_changes_but_never_makes) { sim_run(7, gratuitous, NULL); }
-TEST(entries_age_and_are_asked_again) { sim_run(8, ages, NULL); }
-TEST(requests_are_answered) { sim_run(9, answers, NULL); }
-TEST(a_configured_address_is_defended) { sim_run(10, conflict, NULL); }
-TEST(any_bytes_are_survived) { sim_run(11, nonsense, NULL); }
+TEST(an_address_is_announced_at_once_and_probed)
+{
+    sim_run(1, announces, NULL);
+}
+TEST(a_neighbour_is_asked_for_and_then_known)
+{
+    sim_run(2, resolves, NULL);
+}
+TEST(nobody_answers)
+{
+    sim_run(3, nobody_there, NULL);
+}
+TEST(what_waits_is_bounded)
+{
+    sim_run(4, limits_of_pending, NULL);
+}
+TEST(a_scan_keeps_the_living)
+{
+    sim_run(5, scan_keeps_the_living, NULL);
+}
+TEST(a_flood_evicts_the_unused)
+{
+    sim_run(6, flood_evicts_the_unused, NULL);
+}
+TEST(gratuitous_arp_changes_but_never_makes)
+{
+    sim_run(7, gratuitous, NULL);
+}
+TEST(entries_age_and_are_asked_again)
+{
+    sim_run(8, ages, NULL);
+}
+TEST(requests_are_answered)
+{
+    sim_run(9, answers, NULL);
+}
+TEST(a_configured_address_is_defended)
+{
+    sim_run(10, conflict, NULL);
+}
+TEST(any_bytes_are_survived)
+{
+    sim_run(11, nonsense, NULL);
+}
 
 TESTS(CASE(an_address_is_announced_at_once_and_probed), CASE(a_neighbour_is_asked_for_and_then_known),
-      CASE(nobody_answers), CASE(what_waits_is_bounded), CASE(a_scan_keeps_the_living), CASE(a_flood_evicts_the_unused),
-      CASE(gratuitous_arp_changes_but_never_makes), CASE(entries_age_and_are_asked_again), CASE(requests_are_answered),
+      CASE(nobody_answers), CASE(what_waits_is_bounded), CASE(a_scan_keeps_the_living),
+      CASE(a_flood_evicts_the_unused), CASE(gratuitous_arp_changes_but_never_makes),
+      CASE(entries_age_and_are_asked_again), CASE(requests_are_answered),
       CASE(a_configured_address_is_defended), CASE(any_bytes_are_survived))

@@ -24,8 +24,8 @@ static bool next(struct peer *p, struct dhcp_message *out, u32 from, u32 to, u64
         if (!peer_next_ip(p, &h, (deadline - clock_mono_ns()) / NS_PER_MS))
             return false;
         if (h.protocol == IP_UDP && udp_decode(h.payload, &u) == OK && u.to == DHCP_SERVER_PORT)
-            return u.from == DHCP_CLIENT_PORT && h.src == from && h.dst == to && dhcp_decode(u.payload, out) == OK &&
-                   out->op == DHCP_BOOTREQUEST;
+            return u.from == DHCP_CLIENT_PORT && h.src == from && h.dst == to &&
+                   dhcp_decode(u.payload, out) == OK && out->op == DHCP_BOOTREQUEST;
     }
     return false;
 }
@@ -33,8 +33,16 @@ static bool next(struct peer *p, struct dhcp_message *out, u32 from, u32 to, u64
 static struct dhcp_message answer_to(const struct dhcp_message *m, u8 type)
 {
     return (struct dhcp_message){
-        .op = DHCP_BOOTREPLY, .type = type, .xid = m->xid, .chaddr = m->chaddr, .yiaddr = OFFERED, .server = SERVER,
-        .mask = IP4(255, 255, 255, 0), .router = SERVER, .resolvers = {IP4(10, 0, 0, 53)}, .lease_s = 3600,
+        .op = DHCP_BOOTREPLY,
+        .type = type,
+        .xid = m->xid,
+        .chaddr = m->chaddr,
+        .yiaddr = OFFERED,
+        .server = SERVER,
+        .mask = IP4(255, 255, 255, 0),
+        .router = SERVER,
+        .resolvers = {IP4(10, 0, 0, 53)},
+        .lease_s = 3600,
     };
 }
 
@@ -45,7 +53,8 @@ static void reply(struct peer *p, const struct dhcp_message *m, u32 to)
     dhcp_encode(&w, m);
     struct writer head = writer_of(SPAN_OF(packet));
     udp_encode(&head, &(struct udp){DHCP_SERVER_PORT, DHCP_CLIENT_PORT, .length = (u16)(UDP_HEADER + w.n)});
-    peer_ip(p, (struct ipv4){.protocol = IP_UDP, .src = SERVER, .dst = to}, view_first(VIEW_OF(packet), UDP_HEADER + w.n));
+    peer_ip(p, (struct ipv4){.protocol = IP_UDP, .src = SERVER, .dst = to},
+            view_first(VIEW_OF(packet), UDP_HEADER + w.n));
 }
 
 /* Answers until the client is bound. */
@@ -293,19 +302,49 @@ static void nonsense(void *arg)
     stack_close(p->stack);
 }
 
-TEST(a_lease_is_got_renewed_and_released) { sim_run(1, whole_life, NULL); }
-TEST(a_lease_nobody_renews_runs_out) { sim_run(2, lease_runs_out, NULL); }
-TEST(a_silent_server_is_asked_ever_less_often) { sim_run(3, server_silent, NULL); }
-TEST(a_nak_starts_anew) { sim_run(4, request_refused, NULL); }
-TEST(a_nak_to_a_renewal_gives_the_address_up) { sim_run(5, renewal_refused, NULL); }
-TEST(a_server_that_forgets_its_offer_is_left) { sim_run(6, unanswered_request, NULL); }
-TEST(an_address_in_use_is_declined) { sim_run(7, taken_address, NULL); }
-TEST(a_late_conflict_is_defended_once) { sim_run(8, late_conflict, NULL); }
-TEST(odd_lease_times_are_made_sane) { sim_run(9, odd_leases, NULL); }
-TEST(what_makes_no_sense_is_passed_over) { sim_run(10, nonsense, NULL); }
+TEST(a_lease_is_got_renewed_and_released)
+{
+    sim_run(1, whole_life, NULL);
+}
+TEST(a_lease_nobody_renews_runs_out)
+{
+    sim_run(2, lease_runs_out, NULL);
+}
+TEST(a_silent_server_is_asked_ever_less_often)
+{
+    sim_run(3, server_silent, NULL);
+}
+TEST(a_nak_starts_anew)
+{
+    sim_run(4, request_refused, NULL);
+}
+TEST(a_nak_to_a_renewal_gives_the_address_up)
+{
+    sim_run(5, renewal_refused, NULL);
+}
+TEST(a_server_that_forgets_its_offer_is_left)
+{
+    sim_run(6, unanswered_request, NULL);
+}
+TEST(an_address_in_use_is_declined)
+{
+    sim_run(7, taken_address, NULL);
+}
+TEST(a_late_conflict_is_defended_once)
+{
+    sim_run(8, late_conflict, NULL);
+}
+TEST(odd_lease_times_are_made_sane)
+{
+    sim_run(9, odd_leases, NULL);
+}
+TEST(what_makes_no_sense_is_passed_over)
+{
+    sim_run(10, nonsense, NULL);
+}
 
 TESTS(CASE(a_lease_is_got_renewed_and_released), CASE(a_lease_nobody_renews_runs_out),
       CASE(a_silent_server_is_asked_ever_less_often), CASE(a_nak_starts_anew),
       CASE(a_nak_to_a_renewal_gives_the_address_up), CASE(a_server_that_forgets_its_offer_is_left),
-      CASE(an_address_in_use_is_declined), CASE(a_late_conflict_is_defended_once), CASE(odd_lease_times_are_made_sane),
-      CASE(what_makes_no_sense_is_passed_over))
+      CASE(an_address_in_use_is_declined), CASE(a_late_conflict_is_defended_once),
+      CASE(odd_lease_times_are_made_sane), CASE(what_makes_no_sense_is_passed_over))

@@ -19,9 +19,9 @@ static bool is_answered(struct peer *p, const struct icmp *m)
 {
     struct ipv4 h;
     struct icmp answer;
-    return peer_next_datagram(p, &h, SPAN_OF(whole), 10) && h.protocol == IP_ICMP && h.src == US && h.dst == PEER &&
-           icmp_decode(h.payload, &answer) == OK && answer.type == ICMP_ECHO_REPLY && answer.rest == m->rest &&
-           view_eq(answer.payload, m->payload);
+    return peer_next_datagram(p, &h, SPAN_OF(whole), 10) && h.protocol == IP_ICMP && h.src == US &&
+           h.dst == PEER && icmp_decode(h.payload, &answer) == OK && answer.type == ICMP_ECHO_REPLY &&
+           answer.rest == m->rest && view_eq(answer.payload, m->payload);
 }
 
 static void echoes(void *arg)
@@ -52,8 +52,9 @@ static void large_echo(void *arg)
     struct view v = peer_icmp_packet(SPAN_OF(packet), &m);
     for (size_t at = 0; at < v.n; at += 1480) {
         size_t n = MIN((size_t)1480, v.n - at);
-        peer_ip(p, (struct ipv4){.protocol = IP_ICMP, .id = 5, .offset = (u16)at, .more_fragments = at + n < v.n},
-                view_sub(v, at, n));
+        peer_ip(
+            p, (struct ipv4){.protocol = IP_ICMP, .id = 5, .offset = (u16)at, .more_fragments = at + n < v.n},
+            view_sub(v, at, n));
     }
     CHECK(is_answered(p, &m));
     CHECK_EQ(p->stack->blocks.used, 0);
@@ -81,9 +82,10 @@ static bool is_told(struct peer *p, u8 type, u8 code, struct view quoted)
 {
     struct ipv4 h, inner;
     struct icmp m;
-    return peer_next_ip(p, &h, 10) && h.protocol == IP_ICMP && h.length <= 576 && icmp_decode(h.payload, &m) == OK &&
-           m.type == type && m.code == code && ipv4_decode_quoted(m.payload, &inner) == OK && inner.src == PEER &&
-           inner.dst == US && view_starts(quoted, inner.payload);
+    return peer_next_ip(p, &h, 10) && h.protocol == IP_ICMP && h.length <= 576 &&
+           icmp_decode(h.payload, &m) == OK && m.type == type && m.code == code &&
+           ipv4_decode_quoted(m.payload, &inner) == OK && inner.src == PEER && inner.dst == US &&
+           view_starts(quoted, inner.payload);
 }
 
 static void unreachable(void *arg)
@@ -141,13 +143,17 @@ static void errors_about_others(void *arg)
     CHECK(udp_open(p->stack, 7, &d) == OK);
     for (u32 i = 0; i < 4 * COUNT(codes); i++) {
         struct writer w = writer_of(SPAN_OF(quote));
-        ipv4_encode(&w, &(struct ipv4){.protocol = i & 1 ? IP_TCP : IP_UDP, .src = i & 2 ? US : PEER, .dst = GATEWAY,
-                                       .length = 60, .ttl = 1});
+        ipv4_encode(&w, &(struct ipv4){.protocol = i & 1 ? IP_TCP : IP_UDP,
+                                       .src = i & 2 ? US : PEER,
+                                       .dst = GATEWAY,
+                                       .length = 60,
+                                       .ttl = 1});
         put_be16(&w, 7);
         put_be16(&w, 9);
         put_be32(&w, 0);
         struct view whole_quote = written(&w);
-        peer_icmp(p, &(struct icmp){.type = ICMP_UNREACHABLE, .code = AT(codes, i / 4), .payload = whole_quote});
+        peer_icmp(p,
+                  &(struct icmp){.type = ICMP_UNREACHABLE, .code = AT(codes, i / 4), .payload = whole_quote});
         peer_icmp(p, &(struct icmp){.type = ICMP_TIME_EXCEEDED, .payload = whole_quote});
         peer_icmp(p, &(struct icmp){.type = ICMP_PARAMETER, .payload = whole_quote});
         peer_icmp(p, &(struct icmp){.type = ICMP_UNREACHABLE, .payload = view_first(whole_quote, i)});
@@ -160,13 +166,34 @@ static void errors_about_others(void *arg)
 
 static u32 all = SIM_FEATURES, none = 0;
 
-TEST(echo_requests_are_answered) { sim_run(1, echoes, &all); }
-TEST(without_help_of_the_device) { sim_run(2, echoes, &none); }
-TEST(the_largest_echo) { sim_run(3, large_echo, NULL); }
-TEST(an_echo_to_all_is_not_answered) { sim_run(4, echo_to_all, NULL); }
-TEST(what_nobody_takes_is_unreachable) { sim_run(5, unreachable, NULL); }
-TEST(errors_have_a_rate) { sim_run(6, rate, NULL); }
-TEST(errors_about_others_are_nothing) { sim_run(7, errors_about_others, NULL); }
+TEST(echo_requests_are_answered)
+{
+    sim_run(1, echoes, &all);
+}
+TEST(without_help_of_the_device)
+{
+    sim_run(2, echoes, &none);
+}
+TEST(the_largest_echo)
+{
+    sim_run(3, large_echo, NULL);
+}
+TEST(an_echo_to_all_is_not_answered)
+{
+    sim_run(4, echo_to_all, NULL);
+}
+TEST(what_nobody_takes_is_unreachable)
+{
+    sim_run(5, unreachable, NULL);
+}
+TEST(errors_have_a_rate)
+{
+    sim_run(6, rate, NULL);
+}
+TEST(errors_about_others_are_nothing)
+{
+    sim_run(7, errors_about_others, NULL);
+}
 
 TESTS(CASE(echo_requests_are_answered), CASE(without_help_of_the_device), CASE(the_largest_echo),
       CASE(an_echo_to_all_is_not_answered), CASE(what_nobody_takes_is_unreachable), CASE(errors_have_a_rate),

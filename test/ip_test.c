@@ -29,8 +29,14 @@ static void sources(void *arg)
     (void)arg;
     struct peer *p = start(SIM_FEATURES);
     struct dgram *d = open_port(p);
-    static const u32 martians[] = {0, IP4(127, 0, 0, 1), IP4(224, 0, 0, 1), IP4(255, 255, 255, 255),
-                                   IP4(240, 0, 0, 1), IP4(10, 0, 0, 255), IP4(10, 0, 0, 1), IP4(0, 1, 2, 3)};
+    static const u32 martians[] = {0,
+                                   IP4(127, 0, 0, 1),
+                                   IP4(224, 0, 0, 1),
+                                   IP4(255, 255, 255, 255),
+                                   IP4(240, 0, 0, 1),
+                                   IP4(10, 0, 0, 255),
+                                   IP4(10, 0, 0, 1),
+                                   IP4(0, 1, 2, 3)};
     static u8 packet[100];
     struct view udp = peer_udp_packet(SPAN_OF(packet), 9, 7, VIEW("x"));
     store_be16(SPAN_OF(packet), UDP_SUM_OFFSET, 0); /* no checksum: right from anywhere */
@@ -169,7 +175,8 @@ static void too_many(void *arg)
     send_cut(p, 39, packet, (struct cut){1000, 2008, true});
     CHECK(arrives(d, text));
     for (u16 id = 100; id < 110; id++)
-        peer_ip(p, (struct ipv4){.protocol = IP_UDP, .id = id, .offset = 60000, .more_fragments = true}, view_first(VIEW_OF(data), 800));
+        peer_ip(p, (struct ipv4){.protocol = IP_UDP, .id = id, .offset = 60000, .more_fragments = true},
+                view_first(VIEW_OF(data), 800));
     CHECK(fiber_sleep_ns(NS_PER_MS) == OK);
     CHECK(p->stack->blocks.used <= p->stack->blocks.count);
     /* Every second eight bytes: the holes have a limit. */
@@ -302,7 +309,11 @@ static void too_big(struct peer *p, u32 dst, bool dont_fragment, u16 length, u32
 {
     u8 quote[28], packet[64];
     struct writer w = writer_of(SPAN_OF(quote));
-    struct ipv4 h = {.protocol = IP_TCP, .ttl = 60, .src = US, .dst = dst, .length = length,
+    struct ipv4 h = {.protocol = IP_TCP,
+                     .ttl = 60,
+                     .src = US,
+                     .dst = dst,
+                     .length = length,
                      .dont_fragment = dont_fragment};
     ipv4_encode(&w, &h);
     put_zeroes(&w, 8);
@@ -403,9 +414,14 @@ static void any_bytes(void *arg)
         struct view packet = peer_udp_packet(SPAN_OF(udp), 9, 7, pattern(span_first(SPAN_OF(data), n), i));
         bool cut = random_below(r, 4) == 0;
         struct ipv4 h = {
-            .protocol = AT(protocols, random_below(r, 4)), .id = (u16)random_below(r, 8), .ttl = 9,
-            .src = random_below(r, 9) ? PEER : (u32)random_u64(r), .dst = US, .length = (u16)(20 + packet.n),
-            .offset = cut ? (u16)(random_below(r, 20) * 8) : 0, .more_fragments = cut && random_below(r, 2),
+            .protocol = AT(protocols, random_below(r, 4)),
+            .id = (u16)random_below(r, 8),
+            .ttl = 9,
+            .src = random_below(r, 9) ? PEER : (u32)random_u64(r),
+            .dst = US,
+            .length = (u16)(20 + packet.n),
+            .offset = cut ? (u16)(random_below(r, 20) * 8) : 0,
+            .more_fragments = cut && random_below(r, 2),
         };
         struct writer w = writer_of(SPAN_OF(frame));
         eth_encode(&w, &(struct eth){.dst = p->stack->mac, .src = p->mac, .type = ETH_IPV4});
@@ -415,7 +431,8 @@ static void any_bytes(void *arg)
             span_set(SPAN_OF(frame), 14 + random_below(r, w.n - 14), (u8)random_u64(r));
         if (random_below(r, 2))
             put_sum_at(span_sub(SPAN_OF(frame), 14, 20), 10, 0);
-        sim_send(p->dev, view_first(VIEW_OF(frame), random_below(r, 20) ? w.n : 14 + random_below(r, w.n - 13)));
+        sim_send(p->dev,
+                 view_first(VIEW_OF(frame), random_below(r, 20) ? w.n : 14 + random_below(r, w.n - 13)));
         if (i % 64 == 0)
             CHECK(fiber_sleep_ns(NS_PER_US) == OK);
     }
@@ -430,22 +447,61 @@ static void any_bytes(void *arg)
 
 static u32 all = SIM_FEATURES, none = 0;
 
-TEST(martians_are_dropped) { sim_run(1, sources, NULL); }
-TEST(options_are_skipped) { sim_run(2, options, NULL); }
-TEST(fragments_come_in_any_order) { sim_run(3, in_any_order, NULL); }
-TEST(overlapping_fragments_condemn_their_datagram) { sim_run(4, overlap, NULL); }
-TEST(unfinished_datagrams_are_bounded) { sim_run(5, too_many, NULL); }
-TEST(a_missing_fragment_is_reported) { sim_run(6, missing, NULL); }
-TEST(datagrams_of_any_size_go_out) { sim_run(7, out_of_any_size, &all); }
-TEST(without_help_of_the_device) { sim_run(8, out_of_any_size, &none); }
-TEST(through_the_smallest_mtu) { sim_run(9, smallest_mtu, NULL); }
-TEST(checksums_over_odd_parts) { sim_run(10, sum_over_odd_parts, NULL); }
-TEST(paths_are_learned_and_forgotten) { sim_run(11, paths, NULL); }
-TEST(configurations_are_checked) { sim_run(12, configurations, NULL); }
-TEST(any_bytes_are_survived) { sim_run(13, any_bytes, NULL); }
+TEST(martians_are_dropped)
+{
+    sim_run(1, sources, NULL);
+}
+TEST(options_are_skipped)
+{
+    sim_run(2, options, NULL);
+}
+TEST(fragments_come_in_any_order)
+{
+    sim_run(3, in_any_order, NULL);
+}
+TEST(overlapping_fragments_condemn_their_datagram)
+{
+    sim_run(4, overlap, NULL);
+}
+TEST(unfinished_datagrams_are_bounded)
+{
+    sim_run(5, too_many, NULL);
+}
+TEST(a_missing_fragment_is_reported)
+{
+    sim_run(6, missing, NULL);
+}
+TEST(datagrams_of_any_size_go_out)
+{
+    sim_run(7, out_of_any_size, &all);
+}
+TEST(without_help_of_the_device)
+{
+    sim_run(8, out_of_any_size, &none);
+}
+TEST(through_the_smallest_mtu)
+{
+    sim_run(9, smallest_mtu, NULL);
+}
+TEST(checksums_over_odd_parts)
+{
+    sim_run(10, sum_over_odd_parts, NULL);
+}
+TEST(paths_are_learned_and_forgotten)
+{
+    sim_run(11, paths, NULL);
+}
+TEST(configurations_are_checked)
+{
+    sim_run(12, configurations, NULL);
+}
+TEST(any_bytes_are_survived)
+{
+    sim_run(13, any_bytes, NULL);
+}
 
 TESTS(CASE(martians_are_dropped), CASE(options_are_skipped), CASE(fragments_come_in_any_order),
       CASE(overlapping_fragments_condemn_their_datagram), CASE(unfinished_datagrams_are_bounded),
-      CASE(a_missing_fragment_is_reported), CASE(datagrams_of_any_size_go_out), CASE(without_help_of_the_device),
-      CASE(through_the_smallest_mtu), CASE(checksums_over_odd_parts), CASE(paths_are_learned_and_forgotten),
-      CASE(configurations_are_checked), CASE(any_bytes_are_survived))
+      CASE(a_missing_fragment_is_reported), CASE(datagrams_of_any_size_go_out),
+      CASE(without_help_of_the_device), CASE(through_the_smallest_mtu), CASE(checksums_over_odd_parts),
+      CASE(paths_are_learned_and_forgotten), CASE(configurations_are_checked), CASE(any_bytes_are_survived))

@@ -32,9 +32,14 @@ struct peer {
 static struct stack_config peer_config(void)
 {
     return (struct stack_config){
-        .ip = US, .gateway = GATEWAY, .prefix = 24,
-        .connections = 16, .udp_ports = 8, .buffer_bytes = 4 << 20,
-        .send_max_bytes = 1 << 18, .receive_max_bytes = 1 << 18,
+        .ip = US,
+        .gateway = GATEWAY,
+        .prefix = 24,
+        .connections = 16,
+        .udp_ports = 8,
+        .buffer_bytes = 4 << 20,
+        .send_max_bytes = 1 << 18,
+        .receive_max_bytes = 1 << 18,
     };
 }
 
@@ -71,7 +76,8 @@ static void peer_ip(struct peer *p, struct ipv4 h, struct view payload)
 {
     static u8 frame[66000];
     struct writer w = writer_of(SPAN_OF(frame));
-    eth_encode(&w, &(struct eth){.dst = eth_mac(VIEW_OF(p->stack_dev->mac)), .src = p->mac, .type = ETH_IPV4});
+    eth_encode(&w,
+               &(struct eth){.dst = eth_mac(VIEW_OF(p->stack_dev->mac)), .src = p->mac, .type = ETH_IPV4});
     h.length = (u16)(IPV4_HEADER + payload.n);
     h.src = h.src ? h.src : PEER;
     h.dst = h.dst ? h.dst : US;

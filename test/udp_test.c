@@ -125,7 +125,8 @@ static void closed_under_readers(void *arg)
     CHECK(udp_open(p->stack, 7, &r.a.d) == OK);
     r.b.d = r.a.d;
     scope_open(&readers, "readers");
-    CHECK(fiber_spawn(&readers, "a", read_all, &r.a) == OK && fiber_spawn(&readers, "b", read_all, &r.b) == OK);
+    CHECK(fiber_spawn(&readers, "a", read_all, &r.a) == OK &&
+          fiber_spawn(&readers, "b", read_all, &r.b) == OK);
     CHECK(pause(1));
     for (u32 i = 0; i < 100; i++)
         peer_udp(p, 9, 7, VIEW("x"));
@@ -209,7 +210,8 @@ static void full_device(void *arg)
     CHECK(udp_open(p->stack, 7, &d) == OK);
     CHECK(dgram_send(d, (struct endpoint){ip4(PEER), 9}, VIEW("x")) == OK);
     CHECK(peer_next_ip(p, &h, 10));
-    *sim_path(p->stack_dev) = (struct sim_path){.rate_bps = 1000000, .queue_bytes = 20000, .backpressure = true};
+    *sim_path(p->stack_dev) =
+        (struct sim_path){.rate_bps = 1000000, .queue_bytes = 20000, .backpressure = true};
     u32 sent = 0, refused = 0;
     for (u32 i = 0; i < 1000; i++) {
         enum err e = dgram_send(d, (struct endpoint){ip4(PEER), 9}, view_first(VIEW_OF(data), 1000));
@@ -234,9 +236,13 @@ static void bad_link(void *arg)
 {
     (void)arg;
     struct stack_config c = peer_config();
-    struct sim_link *l = sim_link_new(&(struct sim_path){
-        .latency_ns = NS_PER_MS, .loss_ppm = 100000, .duplicate_ppm = 100000, .reorder_ppm = 100000,
-        .reorder_ns = 5 * NS_PER_MS, .corrupt_ppm = 50000, .real = true});
+    struct sim_link *l = sim_link_new(&(struct sim_path){.latency_ns = NS_PER_MS,
+                                                         .loss_ppm = 100000,
+                                                         .duplicate_ppm = 100000,
+                                                         .reorder_ppm = 100000,
+                                                         .reorder_ns = 5 * NS_PER_MS,
+                                                         .corrupt_ppm = 50000,
+                                                         .real = true});
     struct stack *a, *b;
     struct dgram *da, *db;
     struct dgram_in in;
@@ -266,18 +272,48 @@ static void bad_link(void *arg)
     stack_close(b);
 }
 
-TEST(ports_are_given_once) { sim_run(1, ports, NULL); }
-TEST(every_allocation_fails_in_turn) { sim_run(2, first_open_fails, NULL); }
-TEST(what_nobody_reads_yet_is_kept) { sim_run(3, kept, NULL); }
-TEST(what_nobody_reads_is_bounded) { sim_run(4, bounded, NULL); }
-TEST(a_socket_is_closed_under_its_readers) { sim_run(5, closed_under_readers, NULL); }
-TEST(a_reader_is_canceled) { sim_run(6, canceled_reader, NULL); }
-TEST(checksums_count) { sim_run(7, checksums, NULL); }
-TEST(a_sum_of_zero_is_sent_as_ones) { sim_run(8, zero_sum, NULL); }
-TEST(a_full_device_refuses) { sim_run(9, full_device, NULL); }
-TEST(a_bad_link_loses_but_never_alters) { sim_run(10, bad_link, NULL); }
+TEST(ports_are_given_once)
+{
+    sim_run(1, ports, NULL);
+}
+TEST(every_allocation_fails_in_turn)
+{
+    sim_run(2, first_open_fails, NULL);
+}
+TEST(what_nobody_reads_yet_is_kept)
+{
+    sim_run(3, kept, NULL);
+}
+TEST(what_nobody_reads_is_bounded)
+{
+    sim_run(4, bounded, NULL);
+}
+TEST(a_socket_is_closed_under_its_readers)
+{
+    sim_run(5, closed_under_readers, NULL);
+}
+TEST(a_reader_is_canceled)
+{
+    sim_run(6, canceled_reader, NULL);
+}
+TEST(checksums_count)
+{
+    sim_run(7, checksums, NULL);
+}
+TEST(a_sum_of_zero_is_sent_as_ones)
+{
+    sim_run(8, zero_sum, NULL);
+}
+TEST(a_full_device_refuses)
+{
+    sim_run(9, full_device, NULL);
+}
+TEST(a_bad_link_loses_but_never_alters)
+{
+    sim_run(10, bad_link, NULL);
+}
 
 TESTS(CASE(ports_are_given_once), CASE(every_allocation_fails_in_turn), CASE(what_nobody_reads_yet_is_kept),
-      CASE(what_nobody_reads_is_bounded), CASE(a_socket_is_closed_under_its_readers), CASE(a_reader_is_canceled),
-      CASE(checksums_count), CASE(a_sum_of_zero_is_sent_as_ones), CASE(a_full_device_refuses),
-      CASE(a_bad_link_loses_but_never_alters))
+      CASE(what_nobody_reads_is_bounded), CASE(a_socket_is_closed_under_its_readers),
+      CASE(a_reader_is_canceled), CASE(checksums_count), CASE(a_sum_of_zero_is_sent_as_ones),
+      CASE(a_full_device_refuses), CASE(a_bad_link_loses_but_never_alters))

@@ -53,7 +53,8 @@ TEST(eth_there_and_back)
     eth_encode(&w, &e);
     put_bytes(&w, VIEW("payload"));
     CHECK(eth_decode(written(&w), &out) == OK);
-    CHECK(out.dst == e.dst && out.src == e.src && out.type == e.type && view_eq(out.payload, VIEW("payload")));
+    CHECK(out.dst == e.dst && out.src == e.src && out.type == e.type &&
+          view_eq(out.payload, VIEW("payload")));
     CHECK_EQ(span_at(SPAN_OF(frame), 0), 1);
     CHECK(eth_decode(view_first(written(&w), 13), &out) == ERR_MALFORMED);
     CHECK(eth_is_group(ETH_BROADCAST) && eth_is_group(0x01005e000001) && !eth_is_group(0x020000000001));
@@ -85,10 +86,17 @@ TEST(ipv4_there_and_back)
         u8 packet[100];
         struct writer w = writer_of(SPAN_OF(packet));
         struct ipv4 out, h = {
-            .tos = (u8)random_u32(), .ttl = (u8)random_u32(), .protocol = (u8)random_u32(), .id = (u16)random_u32(),
-            .dont_fragment = i & 1, .more_fragments = i & 2, .offset = (u16)(random_u32() & 0xfff8), .length = 27,
-            .src = random_u32(), .dst = random_u32(),
-        };
+                             .tos = (u8)random_u32(),
+                             .ttl = (u8)random_u32(),
+                             .protocol = (u8)random_u32(),
+                             .id = (u16)random_u32(),
+                             .dont_fragment = i & 1,
+                             .more_fragments = i & 2,
+                             .offset = (u16)(random_u32() & 0xfff8),
+                             .length = 27,
+                             .src = random_u32(),
+                             .dst = random_u32(),
+                         };
         ipv4_encode(&w, &h);
         put_bytes(&w, VIEW("payload and padding"));
         CHECK(ipv4_decode(written(&w), &out) == OK);
@@ -116,7 +124,8 @@ TEST(icmp_and_udp_there_and_back)
     CHECK(icmp_decode(written(&w), &m) == ERR_MALFORMED); /* not summed yet */
     store_be16(SPAN_OF(packet), ICMP_SUM_OFFSET, (u16)(0xffff - ip_sum_fold(ip_sum(written(&w), 0))));
     CHECK(icmp_decode(written(&w), &m) == OK);
-    CHECK(m.type == echo.type && m.code == echo.code && m.rest == echo.rest && view_eq(m.payload, VIEW("abc")));
+    CHECK(m.type == echo.type && m.code == echo.code && m.rest == echo.rest &&
+          view_eq(m.payload, VIEW("abc")));
     CHECK(icmp_decode(view_first(written(&w), 7), &m) == ERR_MALFORMED);
 
     struct udp u;
@@ -132,9 +141,23 @@ TEST(icmp_and_udp_there_and_back)
 static struct dhcp_message full_message(void)
 {
     return (struct dhcp_message){
-        .op = DHCP_BOOTREPLY, .type = DHCP_ACK, .secs = 77, .broadcast = true, .xid = 0xdeadbeef, .ciaddr = 1, .yiaddr = 2,
-        .chaddr = 0x020000000001, .requested = 3, .server = 4, .mask = 0xffffff00, .router = 5, .resolvers = {6, 7},
-        .lease_s = 3600, .t1_s = 1800, .t2_s = 3000, .hostname = VIEW("pith"),
+        .op = DHCP_BOOTREPLY,
+        .type = DHCP_ACK,
+        .secs = 77,
+        .broadcast = true,
+        .xid = 0xdeadbeef,
+        .ciaddr = 1,
+        .yiaddr = 2,
+        .chaddr = 0x020000000001,
+        .requested = 3,
+        .server = 4,
+        .mask = 0xffffff00,
+        .router = 5,
+        .resolvers = {6, 7},
+        .lease_s = 3600,
+        .t1_s = 1800,
+        .t2_s = 3000,
+        .hostname = VIEW("pith"),
     };
 }
 
@@ -142,11 +165,11 @@ static bool same_message(const struct dhcp_message *a, const struct dhcp_message
 {
     struct dhcp_message x = *a, y = *b;
     x.hostname = y.hostname = VIEW_NONE;
-    return x.op == y.op && x.type == y.type && x.secs == y.secs && x.broadcast == y.broadcast && x.xid == y.xid &&
-           x.ciaddr == y.ciaddr && x.yiaddr == y.yiaddr && x.chaddr == y.chaddr && x.requested == y.requested &&
-           x.server == y.server && x.mask == y.mask && x.router == y.router &&
-           view_eq(VIEW_OF(x.resolvers), VIEW_OF(y.resolvers)) && x.lease_s == y.lease_s && x.t1_s == y.t1_s &&
-           x.t2_s == y.t2_s && view_eq(a->hostname, b->hostname);
+    return x.op == y.op && x.type == y.type && x.secs == y.secs && x.broadcast == y.broadcast &&
+           x.xid == y.xid && x.ciaddr == y.ciaddr && x.yiaddr == y.yiaddr && x.chaddr == y.chaddr &&
+           x.requested == y.requested && x.server == y.server && x.mask == y.mask && x.router == y.router &&
+           view_eq(VIEW_OF(x.resolvers), VIEW_OF(y.resolvers)) && x.lease_s == y.lease_s &&
+           x.t1_s == y.t1_s && x.t2_s == y.t2_s && view_eq(a->hostname, b->hostname);
 }
 
 TEST(dhcp_there_and_back)

@@ -153,7 +153,8 @@ static void put_resolvers(struct writer *w, const struct dhcp_message *m)
 
 static void put_client(struct writer *w, const struct dhcp_message *m)
 {
-    static const u8 wishes[] = {OPTION_MASK, OPTION_ROUTER, OPTION_RESOLVERS, OPTION_LEASE, OPTION_T1, OPTION_T2};
+    static const u8 wishes[] = {OPTION_MASK,  OPTION_ROUTER, OPTION_RESOLVERS,
+                                OPTION_LEASE, OPTION_T1,     OPTION_T2};
     put_u8(w, OPTION_CLIENT);
     put_u8(w, 7);
     put_u8(w, ETHERNET);
