@@ -213,7 +213,6 @@ enum err http_serve(struct http_server *s, struct listener *l)
     must(!s->listening);
     s->listener = l;
     s->listening = true;
-    s->stopping = false;
     scope_open(&s->workers, "http requests");
     scope_open(&helpers, "http server");
     enum err e = fiber_spawn(&helpers, "http accept", accept_streams, s);
@@ -227,6 +226,7 @@ enum err http_serve(struct http_server *s, struct listener *l)
     for (enum http_state state = HTTP_IDLE; state < HTTP_STATES; state++)
         for (struct http_conn *c = first_in(s, state); c; c = first_in(s, state))
             http_conn_abort(c);
+    s->stopping = false;
     return e;
 }
 
