@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "base/quantity.h"
 #include "pith/command.h"
 #include "pith/common.h"
 
@@ -99,7 +100,7 @@ static int take_net(struct run_args *a, const struct manifest_whole *m, const ch
 static int take_memory(struct run_args *a, const char *text)
 {
     enum { KIB = 1024 };
-    if (size_parse(view_z(text), &a->memory) != OK || a->memory < 4 * KIB || a->memory > (u64)1 << 40)
+    if (view_to_size(view_z(text), &a->memory) != OK || a->memory < 4 * KIB || a->memory > (u64)1 << 40)
         return usage(&command_run, "--mem %s makes no sense: it takes a size such as 256k, 4m or 1g", text);
     return EXIT_OK;
 }

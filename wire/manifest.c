@@ -2,6 +2,7 @@
 
 #include "base/fmt.h"
 #include "base/num.h"
+#include "base/quantity.h"
 
 /* A text field: zero-terminated within it. */
 static void take_text(struct reader *r, struct span field)
@@ -156,42 +157,6 @@ enum err manifest_decode(const struct elf *e, struct manifest_whole *out, const 
     return OK;
 }
 
-/* What may follow a number, and what it stands for. */
-struct unit {
-    struct view name;
-    u64 factor;
-};
-
-static enum err with_unit(struct view text, const struct unit *u, u64 *out)
-{
-    u64 count;
-    TRY(view_to_u64(view_first(text, text.n - u->name.n), &count));
-    return ckd_mul(out, count, u->factor) ? ERR_RANGE : OK;
-}
-
-enum err size_parse(struct view text, u64 *bytes)
-{
-    static const struct unit units[] = {
-        {VIEW("k"), 1ull << 10}, {VIEW("m"), 1ull << 20}, {VIEW("g"), 1ull << 30},
-        {VIEW("K"), 1ull << 10}, {VIEW("M"), 1ull << 20}, {VIEW("G"), 1ull << 30},
-    };
-    for (size_t i = 0; i < COUNT(units); i++)
-        if (view_ends(text, AT(units, i).name))
-            return with_unit(text, &AT(units, i), bytes);
-    return view_to_u64(text, bytes);
-}
-
-/* In milliseconds. "ms" stands before "s" and "m", which end it as well. */
-static enum err duration_parse(struct view text, u64 *ms)
-{
-    static const struct unit units[] = {
-        {VIEW("ms"), 1}, {VIEW("s"), 1000}, {VIEW("m"), 60 * 1000}, {VIEW("h"), 60 * 60 * 1000}};
-    for (size_t i = 0; i < COUNT(units); i++)
-        if (view_ends(text, AT(units, i).name))
-            return with_unit(text, &AT(units, i), ms);
-    return ERR_MALFORMED;
-}
-
 /* "192.0.2.1": four decimal numbers, no leading zeroes (RFC 6943 §3.1.1). */
 static bool ip_ok(struct view text)
 {
@@ -234,9 +199,9 @@ static bool value_ok(const struct manifest_key *key, struct view value)
     case KEY_CIDR:
         return cidr_ok(value);
     case KEY_DURATION:
-        return duration_parse(value, &x) == OK && in_bounds(key, x);
+        return view_to_duration_ms(value, &x) == OK && in_bounds(key, x);
     case KEY_SIZE:
-        return size_parse(value, &x) == OK && in_bounds(key, x);
+        return view_to_size(value, &x) == OK && in_bounds(key, x);
     default:
         return true;
     }

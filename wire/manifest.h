@@ -30,7 +30,4 @@ enum err key_check(const struct manifest_key *key, struct view value, struct wri
 /* "number", "duration" … as `pith run NAME --help` shows it. Never NULL. */
 const char *key_type_name(u32 type);
 
-/* A size as users write it: "512", "16k", "4m", "1g". In bytes. ERR_MALFORMED, ERR_RANGE. */
-enum err size_parse(struct view text, u64 *bytes);
-
 #endif

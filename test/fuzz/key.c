@@ -1,5 +1,6 @@
 /* Values that users give for keys: any text under any type and any bounds. */
 #include "test/fuzz/fuzz.h"
+#include "base/quantity.h"
 #include "wire/manifest.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t n)
@@ -14,6 +15,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t n)
     enum err e = key_check(&key, value, &expected);
     must(e == OK || e == ERR_INVALID);
     u64 bytes = 0;
-    (void)size_parse(value, &bytes);
+    (void)view_to_size(value, &bytes);
     return 0;
 }
