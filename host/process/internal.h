@@ -25,6 +25,7 @@ struct process {
     u64 spin_ns;
     bool core;
     bool traffic;                /* the last wait ended because a device was ready */
+    u64 frames;                  /* received since then */
     volatile sig_atomic_t stops; /* how often the user asked it to end */
     volatile sig_atomic_t stop_unseen;
     struct timespec sleep;       /* what ppoll is given; see on_stop */
