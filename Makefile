@@ -231,13 +231,30 @@ FUZZERS := $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/*.c))
 SECONDS := 60
 .PHONY: fuzzers
 
-fuzzers: $(FUZZERS)
 $(B)/fuzz.d/%.o: %.c | test-packages
 	@mkdir -p $(@D)
 	$(FUZZ) -MMD -c $< -o $@
 $(B)/fuzz/%: $(B)/fuzz.d/test/fuzz/%.o $(FUZZ_O)
 	@mkdir -p $(@D)
 	$(CC) -g -fsanitize=fuzzer,address $^ -o $@
+# test/fuzz/whole/NAME.c: whole stacks and servers on the simulator, without the address
+# sanitizer, which does not know of fibers' stacks.
+WHOLE := $(FUZZ:%,address=%)
+WHOLE_O := $(NATIVE_C:%.c=$(B)/whole.d/%.o) $(patsubst %.S,$(B)/whole.d/%.o,$(wildcard fiber/*.S))
+FUZZERS += $(patsubst test/fuzz/whole/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/whole/*.c))
+$(B)/whole.d/%.o: %.c | test-packages
+	@mkdir -p $(@D)
+	$(WHOLE) -MMD -c $< -o $@
+$(B)/whole.d/%.o: %.S | test-packages
+	@mkdir -p $(@D)
+	$(CC) -I. -MMD -c $< -o $@
+$(B)/whole.d/libpith.a: $(WHOLE_O)
+	@rm -f $@
+	llvm-ar-19 rcs $@ $^
+$(B)/fuzz/%: $(B)/whole.d/test/fuzz/whole/%.o $(B)/whole.d/libpith.a
+	@mkdir -p $(@D)
+	$(CC) -no-pie -g -fsanitize=fuzzer $^ -lz -o $@
+fuzzers: $(FUZZERS)
 fuzz: fuzzers
 	@sh test/fuzz/run $(SECONDS)
 

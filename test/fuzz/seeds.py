@@ -38,6 +38,17 @@ DHCP += text("\2\0\0\0\0\1", 16 + 64 + 128) + b"\x63\x82\x53\x63"
 DHCP += bytes([53, 1, 2, 54, 4, 10, 0, 0, 1, 51, 4, 0, 0, 14, 16, 1, 4, 255, 255, 255, 0])
 seed("dhcp", "offer", DHCP + bytes([3, 4, 10, 0, 0, 1, 52, 1, 3, 255]))
 
+# A peer's steps, as test/fuzz/whole/stack.c reads them: handshake, data, its echo, end.
+SYN, ACK, DATA, WAIT = b"\2\0\0\0\0", b"\x40\0\0\0\0", b"\x40\x80\0\0\0\x10", b"\x94"
+TALK = SYN + WAIT + ACK + DATA + WAIT + ACK
+seed("stack", "talk", b"\1\0" + TALK + DATA + DATA + WAIT + ACK + b"\x11\0\0\0\0" + WAIT + ACK)
+seed("stack", "silent", b"\0\0" + TALK + DATA + DATA + b"\x9f\x9f")
+seed("stack", "reset", b"\1\0" + TALK + b"\4\0\0\0\0" + SYN + WAIT)
+seed("stack", "others", b"\1\0" + b"".join(bytes([0xC0 + i]) + bytes([1, 1, 16]) for i in range(10)))
+SYN_ALL = b"\2\1\0\0\x0f\7\5\xb4" + struct.pack("!II", 9, 0)
+SACK = b"\x40\1\0\x80\x9c\x18" + struct.pack("!II", 10, 9) + b"\x80\x32\x80\x32"
+seed("stack", "options", b"\0\0" + SYN_ALL + WAIT + ACK + DATA * 9 + WAIT + SACK * 4 + WAIT + ACK)
+
 # ---- HTTP -----------------------------------------------------------------------
 
 seed("http", "get", b"GET /a?b=c HTTP/1.1\r\nHost: example.org\r\nAccept-Encoding: gzip\r\n\r\n")
