@@ -38,6 +38,7 @@ enum { TCP_NEAR_US = 2000, TCP_NEAR_WINDOW = 192 << 10 };
 #define TCP_CHALLENGE_MS 500        /* RFC 5961 §10: 10 in 5 s, counted by connection */
 #define TCP_USER_TIMEOUT_MS 300000  /* RFC 9293 §3.10.1: five minutes without progress */
 #define TCP_ORPHAN_TIMEOUT_MS 60000 /* and one when no application waits for it */
+#define TCP_MEMORY_RETRY_NS (20 * NS_PER_MS) /* for a writer that no ACK will wake */
 #define TCP_FIN_WAIT_2_NS (60 * NS_PER_S)
 #define TCP_TIME_WAIT_MS 60000      /* twice an MSL of 30 s, as Linux */
 #define TCP_COOKIE_STEP_NS (64 * NS_PER_S)
@@ -45,9 +46,9 @@ enum { TCP_SYN_RETRIES = 6, TCP_SYN_ACK_RETRIES = 4, TCP_KEEPALIVE_RETRIES = 9 }
 
 SLICE(tcp_blocks, struct tcp_block);
 
-/* The pool of blocks. A connection may hold as many as are free, or TCP_BLOCKS_LEAST
- * (Choudhury and Hahne's dynamic threshold, 1998): one alone gets half of them,
- * and there is always something left for the others. */
+/* The pool of blocks. A connection may hold as many as are free (Choudhury and Hahne's
+ * dynamic threshold, 1998), so one alone gets half of them; when few are left,
+ * TCP_BLOCKS_LEAST or one (see tcp_buffer.c). */
 enum { TCP_BLOCKS_LEAST = 4 };
 
 struct tcp_buffers {
@@ -149,10 +150,10 @@ void tcp_wake_writer(struct tcb *c);
 
 /* tcp_buffer.c: blocks, and the send queue. */
 enum err tcp_buffers_init(struct tcp_buffers *b, struct arena *a, size_t bytes);
-struct tcp_block *tcp_block_new(struct tcb *c);    /* NULL: none that this connection may have */
+struct tcp_block *tcp_block_new(struct tcb *c);    /* to receive into; NULL: none that it may have */
 struct tcp_block *tcp_block_reserved(struct tcp *t); /* one of those set aside */
 void tcp_block_free(struct tcp *t, struct tcp_block *b);
-u32 tcp_share_bytes(const struct tcb *c);          /* what the pool would give this connection now */
+u32 tcp_share_bytes(const struct tcb *c);          /* what the pool would give to receive into now */
 u32 tcp_send_room(const struct tcb *c);
 size_t tcp_send_copy(struct tcb *c, struct view data);  /* answers how much it took */
 bool tcp_send_static(struct tcb *c, struct view data);  /* all or nothing */
@@ -161,7 +162,7 @@ u32 tcp_send_gather(struct tcb *c, u32 seq, u32 n, struct ip_tx *t); /* appends;
 void tcp_queue_free(struct tcp *t, struct tcp_queue *q, u16 *count);
 
 /* tcp_receive.c: the receive queue, and what came out of order. */
-bool tcp_receive(struct tcb *c, struct view text);  /* in order, at rcv_nxt; false: no memory */
+bool tcp_receive(struct tcb *c, struct view text);  /* in order, at rcv_nxt; false: not all of it fitted */
 bool tcp_receive_early(struct tcb *c, u32 seq, struct view text);
 void tcp_receive_join(struct tcb *c);               /* what has come into order moves over */
 size_t tcp_receive_pieces(struct tcb *c, struct stream_pieces out);

@@ -14,23 +14,31 @@ static size_t available(const struct tcp_buffers *b)
     return b->blocks.n - b->used - b->reserved;
 }
 
-static size_t held(const struct tcb *c)
+enum direction { SENDING, RECEIVING };
+
+static size_t held(const struct tcb *c, enum direction way)
 {
-    return (size_t)c->snd_blocks + c->rcv_blocks + c->ooo_blocks + c->reserved;
+    return way == SENDING ? c->snd_blocks : (size_t)c->rcv_blocks + c->ooo_blocks + c->reserved;
 }
 
-/* Blocks that the connection may have besides those it holds: each one that it
- * takes is also one less that is free, hence the half. */
-static size_t share(const struct tcb *c)
+/* Blocks that the connection may have besides those it holds. As long as a quarter
+ * is free it may hold as many as are (each that it takes is also one less, hence the
+ * half); then a few; and the last eighth is for those that have none at all in this
+ * direction, so that a thousand who are slow leave room for one who is quick, and
+ * none waits to send because it has received. */
+static size_t share(const struct tcb *c, enum direction way)
 {
-    size_t left = available(&c->tcp->buffers), mine = held(c);
-    size_t fair = left > mine ? (left - mine + 1) / 2 : 0;
-    return MIN(left, MAX(fair, (size_t)sat_sub(TCP_BLOCKS_LEAST, mine)));
+    const struct tcp_buffers *b = &c->tcp->buffers;
+    size_t left = available(b), mine = held(c, way);
+    if (left > b->blocks.n / 4 && left > mine)
+        return MAX((left - mine + 1) / 2, (size_t)sat_sub(TCP_BLOCKS_LEAST, mine));
+    size_t most = left > b->blocks.n / 8 ? TCP_BLOCKS_LEAST : 1;
+    return MIN(left, (size_t)sat_sub(most, mine));
 }
 
 u32 tcp_share_bytes(const struct tcb *c)
 {
-    return (u32)MIN(share(c) * TCP_BLOCK_BYTES, (size_t)INT32_MAX);
+    return (u32)MIN(share(c, RECEIVING) * TCP_BLOCK_BYTES, (size_t)INT32_MAX);
 }
 
 static struct tcp_block *take(struct tcp_buffers *b)
@@ -57,12 +65,17 @@ static bool made_to_fail(struct tcp_buffers *b)
     return b->fail_at == 0;
 }
 
-struct tcp_block *tcp_block_new(struct tcb *c)
+static struct tcp_block *block_for(struct tcb *c, enum direction way)
 {
     struct tcp_buffers *b = &c->tcp->buffers;
-    if (made_to_fail(b) || share(c) == 0)
+    if (made_to_fail(b) || share(c, way) == 0)
         return NULL;
     return take(b);
+}
+
+struct tcp_block *tcp_block_new(struct tcb *c)
+{
+    return block_for(c, RECEIVING);
 }
 
 struct tcp_block *tcp_block_reserved(struct tcp *t)
@@ -117,7 +130,7 @@ static struct tcp_block *grow(struct tcb *c)
 {
     if (c->snd_blocks >= c->tcp->send_blocks_max)
         return NULL;
-    struct tcp_block *b = tcp_block_new(c);
+    struct tcp_block *b = block_for(c, SENDING);
     if (!b)
         return NULL;
     b->seq = c->snd_end;
@@ -134,7 +147,7 @@ u32 tcp_send_room(const struct tcb *c)
 {
     if (queued(c) >= QUEUE_BYTES_MAX)
         return 0;
-    size_t blocks = MIN((size_t)sat_sub(c->tcp->send_blocks_max, c->snd_blocks), share(c));
+    size_t blocks = MIN((size_t)sat_sub(c->tcp->send_blocks_max, c->snd_blocks), share(c, SENDING));
     return (u32)MIN(blocks * TCP_BLOCK_BYTES + last_room(c), (size_t)QUEUE_BYTES_MAX);
 }
 

@@ -183,9 +183,8 @@ static bool take_text(struct tcb *c, const struct tcp_segment *seg, const struct
         c->rcv_nxt = wrap_add32(c->rcv_nxt, (u32)text.n);
         c->rcv_edge = seq_max(c->rcv_edge, c->rcv_nxt);
     } else if (!tcp_receive(c, text)) {
-        c->tcp->shed++;
+        c->tcp->shed++; /* what did not fit comes again */
         ack_at_once(c);
-        return true;
     }
     if (unlikely(c->ooo.first)) {
         tcp_receive_join(c);

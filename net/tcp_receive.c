@@ -80,18 +80,27 @@ void tcp_settle(struct stack *s)
     t->refs_n = 0;
 }
 
-bool tcp_receive(struct tcb *c, struct view text)
+/* As much of the text as there is memory for, should it have to be kept. */
+static struct view what_fits(struct tcb *c, struct view text)
 {
-    struct tcp *t = c->tcp;
-    size_t more = blocks_for(c, c->ref_bytes + text.n) - c->reserved;
-    if (more > 0 && more * TCP_BLOCK_BYTES > tcp_share_bytes(c))
-        return false;
-    if (unlikely(t->buffers.fail_at) && more > 0) {
+    size_t room = tail_room(c) + (size_t)c->reserved * TCP_BLOCK_BYTES - c->ref_bytes;
+    if (likely(text.n <= room))
+        return text;
+    if (unlikely(c->tcp->buffers.fail_at)) {
         struct tcp_block *b = tcp_block_new(c);
         if (!b)
-            return false;
-        tcp_block_free(t, b);
+            return view_first(text, room);
+        tcp_block_free(c->tcp, b);
     }
+    return view_first(text, MIN(text.n, room + tcp_share_bytes(c)));
+}
+
+bool tcp_receive(struct tcb *c, struct view whole)
+{
+    struct tcp *t = c->tcp;
+    struct view text = what_fits(c, whole);
+    if (text.n == 0)
+        return false;
     if (t->refs_n == TCP_REFS_MAX) {
         settle(c);
         c->ref_bytes = (u32)text.n;
@@ -112,7 +121,7 @@ bool tcp_receive(struct tcb *c, struct view text)
     }
     c->rcv_bytes += (u32)text.n;
     c->rcv_nxt = wrap_add32(c->rcv_nxt, (u32)text.n);
-    return true;
+    return text.n == whole.n;
 }
 
 size_t tcp_receive_pieces(struct tcb *c, struct stream_pieces out)

@@ -79,6 +79,17 @@ static enum err writable(const struct tcb *c)
     return c->fin_queued ? ERR_CLOSED : OK;
 }
 
+/* Until there is room: an ACK makes some. With nothing of its own under way a writer
+ * waits for what others hold, and nobody tells it; it looks again shortly. */
+static enum err wait_for_room(struct tcb *c, u64 deadline)
+{
+    if (c->snd.first)
+        return waiters_wait(&c->writer, deadline);
+    u64 soon = loop_now() + TCP_MEMORY_RETRY_NS;
+    enum err e = waiters_wait(&c->writer, MIN(soon, deadline));
+    return e == ERR_TIMEOUT && soon < deadline ? OK : e;
+}
+
 static enum err write_copy(struct tcb *c, struct view data, u64 deadline)
 {
     for (;;) {
@@ -89,7 +100,7 @@ static enum err write_copy(struct tcb *c, struct view data, u64 deadline)
         data = view_from(data, n);
         if (data.n == 0)
             return OK;
-        TRY(waiters_wait(&c->writer, deadline));
+        TRY(wait_for_room(c, deadline));
     }
 }
 
@@ -104,7 +115,7 @@ static enum err write_static(struct tcb *c, struct view data, u64 deadline)
             data = view_from(data, n);
             continue;
         }
-        TRY(waiters_wait(&c->writer, deadline));
+        TRY(wait_for_room(c, deadline));
     }
     return OK;
 }
