@@ -13,9 +13,7 @@
 enum {
     FRAME_MAX = 65535 + 14,        /* the longest frame: an IP packet and its Ethernet header */
     FRAME_ALIGN = 64,              /* received frames start on cache lines where that is free */
-    OFFLOAD_BYTES = sizeof(struct host_offload),
 };
-_Static_assert(sizeof(struct host_offload) == 12, "struct virtio_net_hdr with num_buffers");
 
 /* Where a back end says why it could not be opened. */
 struct refusal {

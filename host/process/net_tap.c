@@ -24,6 +24,11 @@
 #define TUN_F_USO6 0x40
 #endif
 
+/* struct virtio_net_hdr without num_buffers, which the kernel would fill with a zero in a
+ * step of its own. */
+enum { OFFLOAD_BYTES = offsetof(struct host_offload, buffers) };
+_Static_assert(OFFLOAD_BYTES == 10, "struct virtio_net_hdr");
+
 /* Up to here one copy and a write cost less than a writev that finds the pieces: for an
  * HTTP answer of 1.4 KiB in five pieces 1.19 us against 1.37. */
 enum { WHOLE_BYTES = 4096 };
@@ -87,7 +92,6 @@ static i64 tap_tx(struct process_net *n, const struct host_tx *frames, u32 count
         if (bytes == 0)
             return -1;
         struct host_offload offload = frames[i].offload;
-        offload.buffers = 0;
         iov[0] = (struct iovec){&offload, t->head};
         i64 put = send_frame(t, iov, 1 + parts, bytes);
         if (put < 0 && !net_lost(n, put))
