@@ -69,6 +69,25 @@ for name, first, value in (
     seed("http_value", name, bytes([first, 20]) + value)
 seed("uri", "path", b"/a/./b/../%41%2e%2e/c?x=1&y=%20+z")
 
+# Connections, as test/fuzz/whole/http_server.c reads them: pieces by length, pauses.
+
+
+def said(how, *pieces):
+    return bytes([how]) + b"".join(bytes([len(piece)]) + piece for piece in pieces)
+
+
+HOST = b" HTTP/1.1\r\nHost: a\r\n"
+GETS = b"GET /" + HOST + b"\r\nGET /hello/x" + HOST + b"\r\n"
+seed("http_server", "gets", said(0, GETS, b"GET /big" + HOST + b"\r\n"))
+CHUNKED = b"POST /echo" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+seed("http_server", "echo", said(8, CHUNKED, b"5\r\nhello\r\n0\r\n\r\n"))
+EXPECT = b"PUT /whole" + HOST + b"Content-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+seed("http_server", "whole", said(1, EXPECT, b"abc"))
+RANGE = b'Range: bytes=1-2,5-\r\nIf-Range: "v1"\r\n\r\n'
+seed("http_server", "range", said(16, b"GET /tree/x" + HOST + RANGE))
+MATCH = b'If-None-Match: "v1"\r\n\r\n'
+seed("http_server", "query", said(64, b"GET /query?q=%41+b" + HOST + MATCH, b"GET /" + HOST + MATCH))
+
 # ---- images ---------------------------------------------------------------------
 
 
