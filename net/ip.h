@@ -74,7 +74,7 @@ void tcp_output(struct stack *s, u64 now);    /* sends what is pending, until ip
 bool tcp_output_pending(const struct stack *s);
 void tcp_close_all(struct stack *s, u64 now); /* RST to everyone, at stack_close */
 void tcp_stats(const struct stack *s, struct stack_stats *out);
-struct tcp *stack_tcp(struct stack *s);       /* what tcp_init stored with stack_set_tcp */
+struct tcp *stack_tcp(const struct stack *s); /* what tcp_init stored with stack_set_tcp */
 void stack_set_tcp(struct stack *s, struct tcp *t);
 struct net_dev *stack_dev(const struct stack *s);
 

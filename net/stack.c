@@ -137,7 +137,7 @@ struct stack_stats stack_stats(const struct stack *s)
     return out;
 }
 
-struct tcp *stack_tcp(struct stack *s)
+struct tcp *stack_tcp(const struct stack *s)
 {
     return s->tcp;
 }

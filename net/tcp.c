@@ -42,7 +42,7 @@ enum err tcp_init(struct stack *s, struct arena *a, const struct stack_config *c
 
 void tcp_stats(const struct stack *s, struct stack_stats *out)
 {
-    const struct tcp *t = stack_tcp((struct stack *)s);
+    const struct tcp *t = stack_tcp(s);
     out->tcp_accepted = t->accepted;
     out->tcp_dialed = t->dialed;
     out->tcp_refused = t->refused;

@@ -185,7 +185,8 @@ struct tcb *tcp_listen_input(struct tcp_listener *l, const struct ip_in *in, con
                              const u32 *isn_above, u64 now);
 void tcp_listener_ready(struct tcb *c);             /* its connection is established */
 void tcp_half_open_end(struct tcb *c);              /* leaves SYN_RECEIVED, either way */
-void tcp_take_syn(struct tcb *c, const struct tcp_segment *syn, u64 now); /* the peer's SYN, with its options */
+void tcp_take_syn(struct tcb *c, const struct tcp_segment *syn,
+                  u64 now); /* the peer's SYN, with its options */
 void tcp_listener_end(struct tcp_listener *l, u64 now);
 
 /* tcp_time_wait.c */

@@ -120,14 +120,15 @@ static void send_cookie(struct tcp *t, const struct ip_in *in, const struct tcp_
         .ack = wrap_add32(syn->seq, 1),
         .flags = TCP_SYN | TCP_ACK,
         .window = (u16)MIN(t->receive_max_bytes, (u32)UINT16_MAX),
-        .options = {
-            .mss = (u16)(route.mtu - 40),
-            .scale = o->has_time && o->scale != TCP_SCALE_NONE ? t->rcv_scale : TCP_SCALE_NONE,
-            .sack_permitted = o->has_time && o->sack_permitted,
-            .has_time = o->has_time,
-            .time = cookie_time(wrap_add32(tcp_ms(now), tcp_time_offset(t, &tuple)), o),
-            .time_echo = o->time,
-        },
+        .options =
+            {
+                .mss = (u16)(route.mtu - 40),
+                .scale = o->has_time && o->scale != TCP_SCALE_NONE ? t->rcv_scale : TCP_SCALE_NONE,
+                .sack_permitted = o->has_time && o->sack_permitted,
+                .has_time = o->has_time,
+                .time = cookie_time(wrap_add32(tcp_ms(now), tcp_time_offset(t, &tuple)), o),
+                .time_echo = o->time,
+            },
     };
     t->cookies = true;
     t->cookie_at = now;

@@ -7,7 +7,7 @@
 
 bool tcp_output_pending(const struct stack *s)
 {
-    return !list_empty(&stack_tcp((struct stack *)s)->output);
+    return !list_empty(&stack_tcp(s)->output);
 }
 
 void tcp_output(struct stack *s, u64 now)
@@ -98,8 +98,8 @@ static void send_ack_header(struct tcb *c, struct ip_tx *t, struct tcp_segment *
 
 static bool send_bare(struct tcb *c, u32 seq, u8 flags, bool sack, u64 now)
 {
-    struct tcp_segment seg = {.seq = seq, .flags = flags,
-                              .options = {.scale = TCP_SCALE_NONE, .has_time = c->time_ok}};
+    struct tcp_segment seg = {
+        .seq = seq, .flags = flags, .options = {.scale = TCP_SCALE_NONE, .has_time = c->time_ok}};
     if (sack)
         tcp_receive_sack(c, &seg.options);
     struct ip_tx *t = ip_tx_begin(c->tcp->stack, tcp_header_size(&seg.options, flags));
@@ -137,14 +137,15 @@ static bool send_syn(struct tcb *c, u64 now)
         .ack = passive ? c->rcv_nxt : 0,
         .flags = (u8)(TCP_SYN | (passive ? TCP_ACK : 0)),
         .window = (u16)MIN(tcp_rcv_wnd(c), (u32)UINT16_MAX), /* never scaled: RFC 7323 §2.2 */
-        .options = {
-            .mss = (u16)(c->route.mtu - 40),
-            .scale = !passive || c->scale_ok ? c->tcp->rcv_scale : TCP_SCALE_NONE,
-            .sack_permitted = !passive || c->sack_ok,
-            .has_time = !passive || c->time_ok,
-            .time = timestamp(c, now),
-            .time_echo = passive ? c->time_recent : 0,
-        },
+        .options =
+            {
+                .mss = (u16)(c->route.mtu - 40),
+                .scale = !passive || c->scale_ok ? c->tcp->rcv_scale : TCP_SCALE_NONE,
+                .sack_permitted = !passive || c->sack_ok,
+                .has_time = !passive || c->time_ok,
+                .time = timestamp(c, now),
+                .time_echo = passive ? c->time_recent : 0,
+            },
     };
     struct ip_tx *t = ip_tx_begin(c->tcp->stack, tcp_header_size(&seg.options, seg.flags));
     if (!t)
@@ -321,8 +322,10 @@ void tcp_refuse(struct tcp *t, const struct ip_in *in, const struct tcp_segment 
 {
     if (seg->flags & TCP_RST)
         return;
-    struct tcp_segment rst = {.from_port = seg->to_port, .to_port = seg->from_port,
-                              .flags = TCP_RST, .options.scale = TCP_SCALE_NONE};
+    struct tcp_segment rst = {.from_port = seg->to_port,
+                              .to_port = seg->from_port,
+                              .flags = TCP_RST,
+                              .options.scale = TCP_SCALE_NONE};
     if (seg->flags & TCP_ACK) {
         rst.seq = seg->ack;
     } else {

@@ -12,7 +12,7 @@ static struct tcb *conn(struct stream *s)
 
 static const struct tcb *const_conn(const struct stream *s)
 {
-    return CONTAINER((struct stream *)s, struct tcb, stream);
+    return CONTAINER(s, struct tcb, stream);
 }
 
 /* ---- reading ---- */

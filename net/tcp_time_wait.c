@@ -118,8 +118,10 @@ static void answer(struct tcp *t, const struct tcp_time_wait *r, const struct ip
         .ack = r->rcv_nxt,
         .flags = TCP_ACK,
         .window = r->window,
-        .options = {.scale = TCP_SCALE_NONE, .has_time = r->time_ok,
-                    .time = wrap_add32(tcp_ms(now), r->time_offset), .time_echo = r->time_recent},
+        .options = {.scale = TCP_SCALE_NONE,
+                    .has_time = r->time_ok,
+                    .time = wrap_add32(tcp_ms(now), r->time_offset),
+                    .time_echo = r->time_recent},
     };
     tcp_reply(t, in, &ack, now);
 }

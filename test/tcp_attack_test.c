@@ -6,7 +6,8 @@
 
 wraps static struct tcp_segment segment(struct peer *p, u32 seq, u32 ack, u8 flags)
 {
-    return (struct tcp_segment){.seq = seq, .ack = ack, .flags = flags, .window = 65535, .options = peer_options(p)};
+    return (struct tcp_segment){
+        .seq = seq, .ack = ack, .flags = flags, .window = 65535, .options = peer_options(p)};
 }
 
 SCENARIO(rfc5961_blind_reset)
@@ -121,13 +122,23 @@ SCENARIO(rfc6191_a_new_connection_from_time_wait)
     CHECK(peer_open_modern(p, 5000));
     u32 last = p->ack;
     CHECK(to_time_wait(p));
-    peer_send(p, (struct tcp_segment){.seq = p->seq - 1000000, .flags = TCP_SYN, .window = 65535,
-                                      .options = {.mss = 1460, .scale = TCP_SCALE_NONE, .has_time = true,
-                                                  .time = p->tsval - 100}}, VIEW_NONE);
+    peer_send(
+        p,
+        (struct tcp_segment){
+            .seq = p->seq - 1000000,
+            .flags = TCP_SYN,
+            .window = 65535,
+            .options = {.mss = 1460, .scale = TCP_SCALE_NONE, .has_time = true, .time = p->tsval - 100}},
+        VIEW_NONE);
     CHECK(peer_expect(p, TCP_ACK, 10)); /* an old duplicate: TIME_WAIT goes on */
-    peer_send(p, (struct tcp_segment){.seq = p->seq - 1000000, .flags = TCP_SYN, .window = 65535,
-                                      .options = {.mss = 1460, .scale = TCP_SCALE_NONE, .has_time = true,
-                                                  .time = p->tsval + 100}}, VIEW_NONE);
+    peer_send(
+        p,
+        (struct tcp_segment){
+            .seq = p->seq - 1000000,
+            .flags = TCP_SYN,
+            .window = 65535,
+            .options = {.mss = 1460, .scale = TCP_SCALE_NONE, .has_time = true, .time = p->tsval + 100}},
+        VIEW_NONE);
     CHECK(peer_expect(p, TCP_SYN | TCP_ACK, 10));
     CHECK(seq_lt(last, p->in.seq));
     CHECK_EQ(stack_stats(p->stack).tcp_time_wait, 0);
@@ -138,9 +149,15 @@ SCENARIO(rfc6191_a_new_connection_from_time_wait)
 static void flood(struct peer *p, u32 n)
 {
     for (u32 i = 0; i < n; i++)
-        peer_send(p, (struct tcp_segment){.from_port = (u16)(10000 + i), .seq = i, .flags = TCP_SYN, .window = 100,
-                                          .options = {.mss = 1460, .scale = 7, .sack_permitted = true,
-                                                      .has_time = true, .time = 5}}, VIEW_NONE);
+        peer_send(
+            p,
+            (struct tcp_segment){
+                .from_port = (u16)(10000 + i),
+                .seq = i,
+                .flags = TCP_SYN,
+                .window = 100,
+                .options = {.mss = 1460, .scale = 7, .sack_permitted = true, .has_time = true, .time = 5}},
+            VIEW_NONE);
 }
 
 SCENARIO(rfc4987_syn_flood)
@@ -190,8 +207,13 @@ SCENARIO(cookies_cannot_be_guessed_or_kept)
     while (peer_next(p, 1))
         CHECK(p->in.flags & TCP_RST);
     CHECK_EQ(stack_stats(p->stack).tcp_accepted, 0);
-    peer_send(p, (struct tcp_segment){.from_port = 6000, .seq = 50, .flags = TCP_SYN, .window = 100,
-                                      .options = {.mss = 1460, .scale = TCP_SCALE_NONE}}, VIEW_NONE);
+    peer_send(p,
+              (struct tcp_segment){.from_port = 6000,
+                                   .seq = 50,
+                                   .flags = TCP_SYN,
+                                   .window = 100,
+                                   .options = {.mss = 1460, .scale = TCP_SCALE_NONE}},
+              VIEW_NONE);
     CHECK(peer_expect(p, TCP_SYN | TCP_ACK, 10));
     u32 cookie = p->in.seq;
     (void)fiber_sleep_ns(200 * NS_PER_S);
@@ -213,7 +235,9 @@ SCENARIO(at_the_limit_of_connections_service_goes_on)
         AT(open, n) = p->stream;
     }
     p->port = 6000;
-    peer_send(p, (struct tcp_segment){.seq = 1, .flags = TCP_SYN, .window = 100, .options.scale = TCP_SCALE_NONE}, VIEW_NONE);
+    peer_send(
+        p, (struct tcp_segment){.seq = 1, .flags = TCP_SYN, .window = 100, .options.scale = TCP_SCALE_NONE},
+        VIEW_NONE);
     CHECK(peer_quiet(p, 100)); /* dropped, not refused: it will try again */
     stream_abort(AT(open, --n));
     CHECK(peer_expect(p, TCP_RST | TCP_ACK, 10));
@@ -275,7 +299,8 @@ SCENARIO(false_selective_acknowledgements)
     CHECK_EQ(stream_write(p->stream, text_of(20000), STREAM_STATIC, FOREVER), OK);
     CHECK(peer_expect(p, TCP_ACK, 10));
     static const struct tcp_range lies[] = {
-        {0, 0}, {5, 1}, {1448, 1000000}, {0x80000000, 0x80001000}, {0, 0xffffffff}, {0xfffffff0, 10}, {3000, 3000},
+        {0, 0},          {5, 1},           {1448, 1000000}, {0x80000000, 0x80001000},
+        {0, 0xffffffff}, {0xfffffff0, 10}, {3000, 3000},
     };
     for (size_t i = 0; i < COUNT(lies); i++) {
         struct tcp_segment a = segment(p, p->seq, p->ack, TCP_ACK);

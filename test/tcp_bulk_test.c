@@ -96,7 +96,10 @@ TEST(five_in_a_hundred_lost_and_reordered)
     CHECK(bulk((struct bulk){
         .features = SIM_FEATURES,
         .bytes = 1 << 20,
-        .path = {.latency_ns = 10 * NS_PER_MS, .real = true, .loss_ppm = 50000, .reorder_ppm = 50000,
+        .path = {.latency_ns = 10 * NS_PER_MS,
+                 .real = true,
+                 .loss_ppm = 50000,
+                 .reorder_ppm = 50000,
                  .reorder_ns = 5 * NS_PER_MS},
     }));
 }
@@ -110,9 +113,12 @@ TEST(grid)
     u32 cells = 0;
     for (size_t i = 0; i < 3 * 3 * 2 * 3; i++) {
         struct bulk b = {
-            .path = {.latency_ns = AT(delays_ms, i / 3 % 3) * NS_PER_MS / 2, .real = true,
-                     .loss_ppm = AT(losses, i % 3), .duplicate_ppm = AT(losses, i % 3) / 5,
-                     .corrupt_ppm = AT(losses, i % 3) / 5, .reorder_ppm = AT(reorders, i / 9 % 2),
+            .path = {.latency_ns = AT(delays_ms, i / 3 % 3) * NS_PER_MS / 2,
+                     .real = true,
+                     .loss_ppm = AT(losses, i % 3),
+                     .duplicate_ppm = AT(losses, i % 3) / 5,
+                     .corrupt_ppm = AT(losses, i % 3) / 5,
+                     .reorder_ppm = AT(reorders, i / 9 % 2),
                      .reorder_ns = 10 * NS_PER_MS},
             .buffer_bytes = AT(buffers, i / 18),
             .features = i % 2 ? SIM_FEATURES : 0,
@@ -148,5 +154,6 @@ TEST(losses_in_bursts)
     }));
 }
 
-TESTS(CASE(grid), CASE(a_narrow_link_with_a_short_queue), CASE(losses_in_bursts), CASE(a_perfect_link_with_super_segments), CASE(a_perfect_link_without_them),
+TESTS(CASE(grid), CASE(a_narrow_link_with_a_short_queue), CASE(losses_in_bursts),
+      CASE(a_perfect_link_with_super_segments), CASE(a_perfect_link_without_them),
       CASE(five_in_a_hundred_lost_and_reordered))

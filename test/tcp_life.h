@@ -53,7 +53,8 @@ static enum err life_take_ask(struct stream *s, struct life_ask *ask)
         stream_consume(s, k);
         got += k;
     }
-    *ask = (struct life_ask){load_be32(VIEW_OF(head), 0), load_be32(VIEW_OF(head), 4), load_be32(VIEW_OF(head), 8)};
+    *ask = (struct life_ask){load_be32(VIEW_OF(head), 0), load_be32(VIEW_OF(head), 4),
+                             load_be32(VIEW_OF(head), 8)};
     return OK;
 }
 
@@ -131,7 +132,8 @@ static void life_client(void *arg)
     struct random *r = sim_random();
     while (clock_mono_ns() < l->until) {
         u64 most = random_below(r, 8) ? 8000 : 100000;
-        struct life_ask ask = {(u32)random_below(r, most), (u32)random_below(r, most), (u32)random_below(r, MANNERS)};
+        struct life_ask ask = {(u32)random_below(r, most), (u32)random_below(r, most),
+                               (u32)random_below(r, MANNERS)};
         struct stream *s;
         enum err e = dialer_dial(tcp_dialer(l->pair.b), pair_server, &s, after_ms(600000));
         if (e == OK) {
@@ -151,8 +153,13 @@ static void life_run(void *arg)
 {
     struct life *l = arg;
     struct scope clients;
-    struct sim_path path = {.latency_ns = 20 * NS_PER_MS, .jitter_ns = 3 * NS_PER_MS, .real = true, .loss_ppm = 50000,
-                            .reorder_ppm = 50000, .reorder_ns = 15 * NS_PER_MS, .duplicate_ppm = 5000,
+    struct sim_path path = {.latency_ns = 20 * NS_PER_MS,
+                            .jitter_ns = 3 * NS_PER_MS,
+                            .real = true,
+                            .loss_ppm = 50000,
+                            .reorder_ppm = 50000,
+                            .reorder_ns = 15 * NS_PER_MS,
+                            .duplicate_ppm = 5000,
                             .corrupt_ppm = 2000};
     CHECK(pair_start(&l->pair, &path, SIM_FEATURES));
     l->until += clock_mono_ns();

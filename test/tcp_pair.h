@@ -23,25 +23,31 @@ struct pair {
 static struct stack_config pair_config(u32 ip)
 {
     return (struct stack_config){
-        .ip = 0x0a000000 + ip, .prefix = 24, .connections = 64, .udp_ports = 4, .buffer_bytes = 4 << 20,
-        .send_max_bytes = 256 << 10, .receive_max_bytes = 256 << 10,
+        .ip = 0x0a000000 + ip,
+        .prefix = 24,
+        .connections = 64,
+        .udp_ports = 4,
+        .buffer_bytes = 4 << 20,
+        .send_max_bytes = 256 << 10,
+        .receive_max_bytes = 256 << 10,
     };
 }
 
 static const struct endpoint pair_server = {
-    {.b = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1}}, 80,
+    {.b = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1}},
+    80,
 };
 
 /* ARP is settled before the path turns bad, as it is in a network that works. */
-__attribute__((unused)) static bool pair_start_with(struct pair *p, const struct sim_path *path, u32 features, struct stack_config a,
-                            struct stack_config b)
+__attribute__((unused)) static bool pair_start_with(struct pair *p, const struct sim_path *path, u32 features,
+                                                    struct stack_config a, struct stack_config b)
 {
     struct stream *s, *c;
     *p = (struct pair){.link = sim_link_new(NULL)};
     p->a_dev = sim_dev(p->link, features);
     p->b_dev = sim_dev(p->link, features);
-    if (stack_new(&p->a, sim_arena(), p->a_dev, &a) != OK || stack_new(&p->b, sim_arena(), p->b_dev, &b) != OK ||
-        tcp_listen(p->a, 80, 64, &p->listener) != OK)
+    if (stack_new(&p->a, sim_arena(), p->a_dev, &a) != OK ||
+        stack_new(&p->b, sim_arena(), p->b_dev, &b) != OK || tcp_listen(p->a, 80, 64, &p->listener) != OK)
         return false;
     u64 soon = clock_mono_ns() + 30 * NS_PER_S;
     if (dialer_dial(tcp_dialer(p->b), pair_server, &c, soon) != OK ||
@@ -102,7 +108,8 @@ wraps static u8 pattern_at(u64 i)
 }
 
 /* Writes n bytes of the pattern from `at` on, `step` at a time, life as given. */
-__attribute__((unused)) static enum err pattern_write(struct stream *s, u64 at, u64 n, size_t step, enum stream_life life)
+__attribute__((unused)) static enum err pattern_write(struct stream *s, u64 at, u64 n, size_t step,
+                                                      enum stream_life life)
 {
     u8 piece[4096];
     step = MIN(step, sizeof piece);

@@ -42,15 +42,21 @@ HELPER u64 after_ms(u64 ms)
 HELPER struct stack_config peer_config(void)
 {
     return (struct stack_config){
-        .ip = US, .prefix = 24, .connections = 16, .udp_ports = 4, .buffer_bytes = 1 << 20,
-        .send_max_bytes = 256 << 10, .receive_max_bytes = 64 << 10,
+        .ip = US,
+        .prefix = 24,
+        .connections = 16,
+        .udp_ports = 4,
+        .buffer_bytes = 1 << 20,
+        .send_max_bytes = 256 << 10,
+        .receive_max_bytes = 64 << 10,
     };
 }
 
 HELPER bool peer_start_with(struct peer *p, struct stack_config config, u32 features)
 {
     struct sim_link *link = sim_link_new(NULL);
-    *p = (struct peer){.stack_dev = sim_dev(link, features), .dev = sim_dev(link, SIM_FEATURES), .to_port = 80};
+    *p = (struct peer){
+        .stack_dev = sim_dev(link, features), .dev = sim_dev(link, SIM_FEATURES), .to_port = 80};
     p->mac = eth_mac(VIEW_OF(p->dev->mac));
     p->stack_mac = eth_mac(VIEW_OF(p->stack_dev->mac));
     return stack_new(&p->stack, sim_arena(), p->stack_dev, &config) == OK &&
@@ -82,8 +88,12 @@ HELPER void peer_send(struct peer *p, struct tcp_segment seg, struct view text)
         seg.options.scale = TCP_SCALE_NONE;
     size_t head = tcp_header_size(&seg.options, seg.flags), n = head + text.n;
     eth_encode(&w, &(struct eth){.dst = p->stack_mac, .src = p->mac, .type = ETH_IPV4});
-    ipv4_encode(&w, &(struct ipv4){.ttl = 64, .protocol = IP_TCP, .src = PEER, .dst = US,
-                                   .length = (u16)(IPV4_HEADER + n), .dont_fragment = true});
+    ipv4_encode(&w, &(struct ipv4){.ttl = 64,
+                                   .protocol = IP_TCP,
+                                   .src = PEER,
+                                   .dst = US,
+                                   .length = (u16)(IPV4_HEADER + n),
+                                   .dont_fragment = true});
     struct span packet = span_sub(SPAN_OF(frame), written(&w).n, n);
     tcp_encode(span_first(packet, head), &seg);
     copy(span_from(packet, head), text);
@@ -104,7 +114,8 @@ HELPER bool peer_next(struct peer *p, u64 ms)
         copy(SPAN_OF(p->frame), rx.frame);
         if (eth_decode(view_first(VIEW_OF(p->frame), rx.frame.n), &e) != OK)
             continue;
-        if (e.type == ETH_ARP && arp_decode(e.payload, &a) == OK && a.op == ARP_REQUEST && a.target_ip == PEER)
+        if (e.type == ETH_ARP && arp_decode(e.payload, &a) == OK && a.op == ARP_REQUEST &&
+            a.target_ip == PEER)
             peer_arp(p);
         if (e.type != ETH_IPV4 || ipv4_decode(e.payload, &h) != OK || h.protocol != IP_TCP)
             continue;
@@ -133,15 +144,19 @@ HELPER bool peer_expect(struct peer *p, u8 flags, u64 ms)
 HELPER struct tcp_options peer_options(struct peer *p)
 {
     p->tsval += p->time ? 1 : 0;
-    return (struct tcp_options){.scale = TCP_SCALE_NONE, .has_time = p->time, .time = p->tsval,
+    return (struct tcp_options){.scale = TCP_SCALE_NONE,
+                                .has_time = p->time,
+                                .time = p->tsval,
                                 .time_echo = p->in.options.has_time ? p->in.options.time : 0};
 }
 
 /* A segment of the connection, in order. */
 HELPER void peer_say(struct peer *p, u8 flags, struct view text)
 {
-    peer_send(p, (struct tcp_segment){.seq = p->seq, .ack = p->ack, .flags = flags, .window = 65535,
-                                      .options = peer_options(p)}, text);
+    peer_send(p,
+              (struct tcp_segment){
+                  .seq = p->seq, .ack = p->ack, .flags = flags, .window = 65535, .options = peer_options(p)},
+              text);
     p->seq += (u32)text.n + !!(flags & TCP_FIN) + !!(flags & TCP_SYN);
 }
 
@@ -149,8 +164,10 @@ HELPER void peer_say(struct peer *p, u8 flags, struct view text)
 HELPER void peer_ack(struct peer *p, u32 ack, u16 window)
 {
     p->ack = ack;
-    peer_send(p, (struct tcp_segment){.seq = p->seq, .ack = ack, .flags = TCP_ACK, .window = window,
-                                      .options = peer_options(p)}, VIEW_NONE);
+    peer_send(p,
+              (struct tcp_segment){
+                  .seq = p->seq, .ack = ack, .flags = TCP_ACK, .window = window, .options = peer_options(p)},
+              VIEW_NONE);
 }
 
 /* The three-way handshake; `syn` tells the options of our SYN. */
@@ -161,7 +178,8 @@ HELPER bool peer_open_with(struct peer *p, u16 port, struct tcp_options syn)
     p->seq = 1000u * port;
     p->tsval = 100000;
     syn.time = p->tsval;
-    peer_send(p, (struct tcp_segment){.seq = p->seq++, .flags = TCP_SYN, .window = 65535, .options = syn}, VIEW_NONE);
+    peer_send(p, (struct tcp_segment){.seq = p->seq++, .flags = TCP_SYN, .window = 65535, .options = syn},
+              VIEW_NONE);
     if (!peer_expect(p, TCP_SYN | TCP_ACK, 1000) || p->in.ack != p->seq)
         return false;
     p->ack = p->in.seq + 1;

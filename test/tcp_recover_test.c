@@ -17,7 +17,8 @@ wraps static bool expect_segments(struct peer *p, u32 seq, u32 n)
 
 wraps static void sack(struct peer *p, u32 ack, u32 from, u32 to)
 {
-    struct tcp_segment a = {.seq = p->seq, .ack = ack, .flags = TCP_ACK, .window = 65535, .options = peer_options(p)};
+    struct tcp_segment a = {
+        .seq = p->seq, .ack = ack, .flags = TCP_ACK, .window = 65535, .options = peer_options(p)};
     p->ack = ack;
     a.options.sack_n = from != to;
     a.options.sack[0] = (struct tcp_range){from, to};
@@ -222,7 +223,8 @@ SCENARIO(super_segments_are_whole_and_limited_by_windows)
     CHECK(peer_end(p));
 }
 
-TESTS(CASE(rfc6928_initial_window), CASE(rfc6675_one_loss_is_repaired_without_timeout), CASE(rfc6582_without_sack),
-      CASE(rfc6298_timeouts_back_off), CASE(a_silent_peer_is_given_up), CASE(rfc8985_a_lost_tail_is_probed),
-      CASE(what_was_sent_again_and_lost_again), CASE(the_window_shrinks_after_idle), CASE(path_mtu_is_learned),
+TESTS(CASE(rfc6928_initial_window), CASE(rfc6675_one_loss_is_repaired_without_timeout),
+      CASE(rfc6582_without_sack), CASE(rfc6298_timeouts_back_off), CASE(a_silent_peer_is_given_up),
+      CASE(rfc8985_a_lost_tail_is_probed), CASE(what_was_sent_again_and_lost_again),
+      CASE(the_window_shrinks_after_idle), CASE(path_mtu_is_learned),
       CASE(super_segments_are_whole_and_limited_by_windows))

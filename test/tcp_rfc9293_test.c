@@ -82,7 +82,8 @@ struct dialling {
 static void dials(void *arg)
 {
     struct dialling *d = arg;
-    d->e = dialer_dial(tcp_dialer(d->p->stack), (struct endpoint){ip4(PEER), 7}, &d->p->stream, after_ms(20000));
+    d->e =
+        dialer_dial(tcp_dialer(d->p->stack), (struct endpoint){ip4(PEER), 7}, &d->p->stream, after_ms(20000));
 }
 
 static bool dial(struct peer *p, struct scope *scope, struct dialling *d)
@@ -104,8 +105,12 @@ SCENARIO(simultaneous_open)
     struct dialling d;
     CHECK(dial(p, &scope, &d));
     CHECK(p->in.options.has_time && p->in.options.sack_permitted && p->in.options.scale != TCP_SCALE_NONE);
-    peer_send(p, (struct tcp_segment){.seq = p->seq++, .flags = TCP_SYN, .window = 65535,
-                                      .options = {.mss = 1460, .scale = TCP_SCALE_NONE}}, VIEW_NONE);
+    peer_send(p,
+              (struct tcp_segment){.seq = p->seq++,
+                                   .flags = TCP_SYN,
+                                   .window = 65535,
+                                   .options = {.mss = 1460, .scale = TCP_SCALE_NONE}},
+              VIEW_NONE);
     CHECK(peer_expect(p, TCP_SYN | TCP_ACK, 100));
     CHECK_EQ(p->in.ack, p->seq);
     peer_say(p, TCP_ACK, VIEW_NONE);
@@ -291,7 +296,10 @@ SCENARIO(text_out_of_order_is_put_in_order)
 {
     CHECK(peer_open_modern(p, 5000));
     u32 base = p->seq;
-    static const struct { u32 at; const char *text; } parts[] = {{3, "de"}, {8, "i"}, {1, "bcd"}, {5, "fgh"}, {0, "ab"}};
+    static const struct {
+        u32 at;
+        const char *text;
+    } parts[] = {{3, "de"}, {8, "i"}, {1, "bcd"}, {5, "fgh"}, {0, "ab"}};
     for (size_t i = 0; i < COUNT(parts); i++) {
         p->seq = base + parts[i].at;
         peer_say(p, TCP_ACK, view_z(parts[i].text));
@@ -366,7 +374,8 @@ SCENARIO(nobody_listens)
 {
     p->port = 5000;
     p->to_port = 81;
-    peer_send(p, (struct tcp_segment){.seq = 10, .flags = TCP_SYN, .options.scale = TCP_SCALE_NONE}, VIEW_NONE);
+    peer_send(p, (struct tcp_segment){.seq = 10, .flags = TCP_SYN, .options.scale = TCP_SCALE_NONE},
+              VIEW_NONE);
     CHECK(peer_expect(p, TCP_RST | TCP_ACK, 100));
     CHECK_EQ(p->in.ack, 11);
     peer_send(p, (struct tcp_segment){.seq = 10, .ack = 99, .flags = TCP_ACK}, text_of(5));
@@ -380,8 +389,11 @@ SCENARIO(nobody_listens)
 SCENARIO(lost_syn_ack_is_sent_again_and_given_up)
 {
     p->port = 5000;
-    peer_send(p, (struct tcp_segment){.seq = 10, .flags = TCP_SYN, .window = 100,
-                                      .options = {.mss = 1460, .scale = TCP_SCALE_NONE}}, VIEW_NONE);
+    peer_send(
+        p,
+        (struct tcp_segment){
+            .seq = 10, .flags = TCP_SYN, .window = 100, .options = {.mss = 1460, .scale = TCP_SCALE_NONE}},
+        VIEW_NONE);
     for (int i = 0; i < 5; i++)
         CHECK(peer_expect(p, TCP_SYN | TCP_ACK, 17000));
     CHECK(peer_quiet(p, 60000));
@@ -403,8 +415,7 @@ SCENARIO(a_closed_listener_resets_who_waits)
 TESTS(CASE(three_way_handshake_and_text_both_ways), CASE(peer_closes_first), CASE(we_close_first_and_wait),
       CASE(simultaneous_close), CASE(simultaneous_open), CASE(dialling_is_refused),
       CASE(nobody_answers_the_dial), CASE(half_close_by_us), CASE(half_close_by_the_peer),
-      CASE(closed_window_is_probed_and_reopens),
-      CASE(a_window_that_stays_small_is_used_all_the_same),
+      CASE(closed_window_is_probed_and_reopens), CASE(a_window_that_stays_small_is_used_all_the_same),
       CASE(a_slow_reader_closes_the_window_and_tells_when_it_opens),
       CASE(second_segment_is_acknowledged_at_once_one_alone_after_40_ms),
       CASE(held_bytes_leave_in_whole_segments), CASE(text_out_of_order_is_put_in_order),

@@ -2,8 +2,15 @@
 
 #include "base/num.h"
 
-enum option { OPTION_END = 0, OPTION_NOP = 1, OPTION_MSS = 2, OPTION_SCALE = 3, OPTION_SACK_OK = 4,
-              OPTION_SACK = 5, OPTION_TIME = 8 };
+enum option {
+    OPTION_END = 0,
+    OPTION_NOP = 1,
+    OPTION_MSS = 2,
+    OPTION_SCALE = 3,
+    OPTION_SACK_OK = 4,
+    OPTION_SACK = 5,
+    OPTION_TIME = 8
+};
 
 static void decode_sack(struct tcp_options *o, struct reader body)
 {
