@@ -56,7 +56,6 @@ static bool converse(struct pair *p, u64 n)
     u64 got = spawned ? pattern_read(p->client, SIZE_MAX, 0, &why) : 0;
     (void)scope_join(&scope, FOREVER);
     stream_close(p->client);
-    if (got != n || why != ERR_EOF) printf("# got %llu of %llu: %s, up %s, echo %s\n", (unsigned long long)got, (unsigned long long)n, err_text(why), err_text(up.e), err_text(server.e));
     return got == n && why == ERR_EOF;
 }
 
