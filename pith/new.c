@@ -62,12 +62,15 @@ static int run(int argc, char **argv)
         return usage(&command_new, "one name is needed, as in `pith new hi`");
     const char *dir = argv[1], *slash = strrchr(dir, '/'), *name = slash ? slash + 1 : dir;
     if (strlen(dir) > 400 || !good_name(name))
-        return usage(&command_new, "'%s' is no name for an appliance: up to %d lower-case letters, digits, - and _, "
-                                   "a letter first", name, NAME_MAX_CHARS);
+        return usage(&command_new,
+                     "'%s' is no name for an appliance: up to %d lower-case letters, digits, - and _, "
+                     "a letter first",
+                     name, NAME_MAX_CHARS);
     if (mkdir(dir, 0777) != 0)
         return errno == EEXIST ? fail("%s is there already: choose another name, or remove it", dir)
                                : fail("cannot make the directory %s: %s", dir, strerror(errno));
-    if (!write_file(dir, "main.c", TEMPLATE_MAIN, name) || !write_file(dir, "README.md", TEMPLATE_README, name) ||
+    if (!write_file(dir, "main.c", TEMPLATE_MAIN, name) ||
+        !write_file(dir, "README.md", TEMPLATE_README, name) ||
         !write_file(dir, ".gitignore", ignore, name)) {
         int error = errno;
         undo(dir);

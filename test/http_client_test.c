@@ -33,7 +33,8 @@ static enum err hello(struct http_request *rq, struct http_response *rs)
     return http_send(rs, "text/plain", http_param(rq, "name"), STREAM_COPY);
 }
 
-static const struct http_route routes[] = {{HTTP_GET, "/hello/:name", hello, .quick = true}, {HTTP_POST, "/echo", echo}};
+static const struct http_route routes[] = {{HTTP_GET, "/hello/:name", hello, .quick = true},
+                                           {HTTP_POST, "/echo", echo}};
 static struct http_server *server;
 
 static void serve(void *unused)
@@ -125,7 +126,8 @@ WITH_SERVER(a_connection_is_used_again)
     for (int i = 0; i < 5; i++)
         CHECK(get("/hello/world") == OK && answer.head.status == 200 && strcmp(body, "world") == 0);
     CHECK(get("/nowhere") == OK && answer.head.status == 404);
-    CHECK(fetch(&(struct http_ask){.method = HTTP_HEAD, .host = VIEW("h"), .target = VIEW("/hello/x")}) == OK);
+    CHECK(fetch(&(struct http_ask){.method = HTTP_HEAD, .host = VIEW("h"), .target = VIEW("/hello/x")}) ==
+          OK);
     CHECK(body_n == 0 && answer.head.content_length == 1);
     CHECK(client.dialed == 1 && client.reused == 6);
 }
@@ -153,7 +155,8 @@ static enum err next_piece(void *arg, struct view *piece)
 
 WITH_SERVER(bodies_are_streamed)
 {
-    struct http_ask ask = {.method = HTTP_POST, .host = VIEW("h"), .target = VIEW("/echo"), .body = VIEW("small")};
+    struct http_ask ask = {
+        .method = HTTP_POST, .host = VIEW("h"), .target = VIEW("/echo"), .body = VIEW("small")};
     CHECK(fetch(&ask) == OK && strcmp(body, "small") == 0 && answer.head.framing == HTTP_LENGTH);
     pieces_left = 50;
     ask.next = next_piece;
@@ -170,16 +173,20 @@ WITH_SERVER(requests_that_would_smuggle_are_refused)
     CHECK_EQ(get("x"), ERR_INVALID);
     CHECK_EQ(get(""), ERR_INVALID);
     CHECK_EQ(fetch(&(struct http_ask){.host = VIEW("h\r\nX: y"), .target = VIEW("/")}), ERR_INVALID);
-    static const struct http_line lines[] = {
-        {VIEW("A"), VIEW("b\r\nc")}, {VIEW("A b"), VIEW("c")}, {VIEW("Content-Length"), VIEW("5")}, {VIEW("HOST"), VIEW("x")}};
+    static const struct http_line lines[] = {{VIEW("A"), VIEW("b\r\nc")},
+                                             {VIEW("A b"), VIEW("c")},
+                                             {VIEW("Content-Length"), VIEW("5")},
+                                             {VIEW("HOST"), VIEW("x")}};
     for (size_t i = 0; i < COUNT(lines); i++)
-        CHECK_EQ(fetch(&(struct http_ask){.host = VIEW("h"), .target = VIEW("/"), .fields = {&lines[i], 1}}), ERR_INVALID);
+        CHECK_EQ(fetch(&(struct http_ask){.host = VIEW("h"), .target = VIEW("/"), .fields = {&lines[i], 1}}),
+                 ERR_INVALID);
     CHECK_EQ(client.dialed, 0);
 }
 
 WITH_SCRIPT(interim_answers_and_the_close_at_the_end)
 {
-    script[0] = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nuntil close";
+    script[0] = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+                "HTTP/1.1 200 OK\r\n\r\nuntil close";
     script[1] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
     script[2] = NULL;
     CHECK(get("/") == OK && strcmp(body, "until close") == 0 && answer.head.framing == HTTP_UNTIL_CLOSE);
@@ -210,6 +217,7 @@ WITH_SCRIPT(a_silent_server_ends_at_the_deadline)
     CHECK(loop_now() - start < 2 * NS_PER_S);
 }
 
-TESTS(CASE(a_connection_is_used_again), CASE(one_that_the_server_closed_is_replaced), CASE(bodies_are_streamed),
-      CASE(requests_that_would_smuggle_are_refused), CASE(interim_answers_and_the_close_at_the_end),
-      CASE(answers_that_are_cut_or_malformed), CASE(a_silent_server_ends_at_the_deadline))
+TESTS(CASE(a_connection_is_used_again), CASE(one_that_the_server_closed_is_replaced),
+      CASE(bodies_are_streamed), CASE(requests_that_would_smuggle_are_refused),
+      CASE(interim_answers_and_the_close_at_the_end), CASE(answers_that_are_cut_or_malformed),
+      CASE(a_silent_server_ends_at_the_deadline))

@@ -240,7 +240,8 @@ static size_t count(const char *what)
 IN_WORLD(a_request_is_answered_with_a_length)
 {
     CHECK(ask("GET /hello/world" H CLOSE "\r\n"));
-    CHECK(answered("HTTP/1.1 200 OK\r\nContent-Length: 11\r\nDate: Thu, 01 Jan 2026 ", "\r\n\r\nhello world"));
+    CHECK(
+        answered("HTTP/1.1 200 OK\r\nContent-Length: 11\r\nDate: Thu, 01 Jan 2026 ", "\r\n\r\nhello world"));
     CHECK_EQ(count("Connection: close\r\n"), 1);
     CHECK(ask("GET /hello/a%20b" H CLOSE "\r\n") && answered("HTTP/1.1 200", "hello a b"));
     CHECK(ask("GET /tree/" H CLOSE "\r\n"));
@@ -248,10 +249,12 @@ IN_WORLD(a_request_is_answered_with_a_length)
 
 IN_WORLD(head_has_the_same_head_and_no_body)
 {
-    CHECK(ask("HEAD /hello/world" H CLOSE "\r\n") && answered("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n", "\r\n\r\n"));
+    CHECK(ask("HEAD /hello/world" H CLOSE "\r\n") &&
+          answered("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n", "\r\n\r\n"));
     CHECK(ask("HEAD /file" H CLOSE "\r\n") && answered("HTTP/1.1 200 OK\r\n", "\r\n\r\n"));
     CHECK_EQ(count("Content-Length: 26\r\n"), 1);
-    CHECK(ask("HEAD /big" H CLOSE "\r\n") && answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", "\r\n\r\n"));
+    CHECK(ask("HEAD /big" H CLOSE "\r\n") &&
+          answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", "\r\n\r\n"));
 }
 
 IN_WORLD(pipelined_requests_are_answered_in_order)
@@ -259,8 +262,9 @@ IN_WORLD(pipelined_requests_are_answered_in_order)
     CHECK(ask("GET /hello/1" H "\r\nGET /slow" H "\r\nPOST /echo" H "Content-Length: 3\r\n\r\nabc"
               "GET /known" H "\r\nGET /hello/5" H CLOSE "\r\nGET /hello/never" H "\r\n"));
     CHECK_EQ(count("HTTP/1.1 200 OK\r\n"), 5);
-    const char *one = strstr(answer, "hello 1"), *two = strstr(answer, "\r\n\r\nslow"), *three = strstr(answer, "\r\nabc"),
-               *four = strstr(answer, "0123456789"), *five = strstr(answer, "hello 5");
+    const char *one = strstr(answer, "hello 1"), *two = strstr(answer, "\r\n\r\nslow"),
+               *three = strstr(answer, "\r\nabc"), *four = strstr(answer, "0123456789"),
+               *five = strstr(answer, "hello 5");
     CHECK(one && two && three && four && five && one < two && two < three && three < four && four < five);
     CHECK(!strstr(answer, "never"));
 }
@@ -284,22 +288,29 @@ IN_WORLD(http_1_0)
     CHECK_EQ(answer_n - (size_t)(strstr(answer, "\r\n\r\n") + 4 - answer), 37000);
     struct stream *s = dial();
     answer_n = 0;
-    CHECK(send_text(s, "GET /hello/1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n") && read_until(s, "hello 1"));
+    CHECK(send_text(s, "GET /hello/1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n") &&
+          read_until(s, "hello 1"));
     CHECK_EQ(count("Connection: keep-alive\r\n"), 1);
-    CHECK(send_text(s, "GET /hello/2 HTTP/1.0\r\n\r\n") && read_until(s, NULL) && answered("HTTP/1.1 200", "hello 2"));
+    CHECK(send_text(s, "GET /hello/2 HTTP/1.0\r\n\r\n") && read_until(s, NULL) &&
+          answered("HTTP/1.1 200", "hello 2"));
     stream_close(s);
 }
 
 IN_WORLD(bodies_both_ways)
 {
-    CHECK(ask("POST /echo" H CLOSE "Transfer-Encoding: chunked\r\n\r\n4\r\nwiki\r\n5;x=y\r\npedia\r\n0\r\n\r\n"));
+    CHECK(ask("POST /echo" H CLOSE
+              "Transfer-Encoding: chunked\r\n\r\n4\r\nwiki\r\n5;x=y\r\npedia\r\n0\r\n\r\n"));
     CHECK(answered("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n", "\r\n\r\nwikipedia"));
-    CHECK(ask("PUT /whole" H CLOSE "Content-Length: 5\r\n\r\nhello") && answered("HTTP/1.1 200", "\r\n\r\nhello"));
-    CHECK(ask("PUT /whole" H CLOSE "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n") && answered("HTTP/1.1 200", "\r\n\r\na"));
-    CHECK(ask("PUT /whole" H CLOSE "\r\n") && answered("HTTP/1.1 200 OK\r\n", "\r\n\r\n") && count("Content-Length: 0\r\n"));
+    CHECK(ask("PUT /whole" H CLOSE "Content-Length: 5\r\n\r\nhello") &&
+          answered("HTTP/1.1 200", "\r\n\r\nhello"));
+    CHECK(ask("PUT /whole" H CLOSE "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n") &&
+          answered("HTTP/1.1 200", "\r\n\r\na"));
+    CHECK(ask("PUT /whole" H CLOSE "\r\n") && answered("HTTP/1.1 200 OK\r\n", "\r\n\r\n") &&
+          count("Content-Length: 0\r\n"));
     CHECK(ask("GET /query?a=b&q=x+%26y" H CLOSE "\r\n") && answered("HTTP/1.1 200", "\r\n\r\nx &y"));
     CHECK(ask("GET /query" H CLOSE "\r\n") && answered("HTTP/1.1 404 Not Found\r\n", "404 Not Found\n"));
-    CHECK(ask("GET /big" H CLOSE "\r\n") && answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", "\r\n0\r\n\r\n"));
+    CHECK(ask("GET /big" H CLOSE "\r\n") &&
+          answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", "\r\n0\r\n\r\n"));
 }
 
 IN_WORLD(a_body_that_nobody_read_is_skipped)
@@ -312,7 +323,8 @@ IN_WORLD(expect_100_continue)
 {
     struct stream *s = dial();
     answer_n = 0;
-    CHECK(send_text(s, "PUT /whole" H "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n") && read_until(s, "\r\n\r\n"));
+    CHECK(send_text(s, "PUT /whole" H "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n") &&
+          read_until(s, "\r\n\r\n"));
     CHECK(answered("HTTP/1.1 100 Continue\r\n\r\n", "\r\n\r\n"));
     answer_n = 0;
     CHECK(send_text(s, "abc") && read_until(s, "\r\n\r\nabc") && answered("HTTP/1.1 200 OK", "abc"));
@@ -325,12 +337,15 @@ IN_WORLD(expect_100_continue)
 IN_WORLD(methods_and_paths_that_are_not_there)
 {
     CHECK(ask("GET /nowhere" H CLOSE "\r\n") && answered("HTTP/1.1 404 Not Found\r\n", "404 Not Found\n"));
-    CHECK(ask("DELETE /file" H CLOSE "\r\n") && answered("HTTP/1.1 405", "\n") && count("Allow: GET, HEAD, OPTIONS\r\n"));
-    CHECK(ask("OPTIONS /echo" H CLOSE "\r\n") && answered("HTTP/1.1 204", "\r\n\r\n") && count("Allow: POST, OPTIONS\r\n"));
+    CHECK(ask("DELETE /file" H CLOSE "\r\n") && answered("HTTP/1.1 405", "\n") &&
+          count("Allow: GET, HEAD, OPTIONS\r\n"));
+    CHECK(ask("OPTIONS /echo" H CLOSE "\r\n") && answered("HTTP/1.1 204", "\r\n\r\n") &&
+          count("Allow: POST, OPTIONS\r\n"));
     CHECK(!count("Content-Length"));
     CHECK(ask("OPTIONS *" H CLOSE "\r\n") && count("Allow: GET, HEAD, POST, PUT, OPTIONS\r\n"));
     CHECK(ask("BREW /pot" H CLOSE "\r\n") && answered("HTTP/1.1 501 Not Implemented\r\n", "\n"));
-    CHECK(ask("GET /hello/%zz" H CLOSE "\r\n") && answered("HTTP/1.1 400 Bad Request\r\n", "400 Bad Request\n"));
+    CHECK(ask("GET /hello/%zz" H CLOSE "\r\n") &&
+          answered("HTTP/1.1 400 Bad Request\r\n", "400 Bad Request\n"));
     CHECK(ask("GET /split" H CLOSE "\r\n") && answered("HTTP/1.1 500", "\n") && !count("X-C"));
 }
 
@@ -380,39 +395,49 @@ IN_WORLD(a_response_that_cannot_be_finished_is_cut)
 
 IN_WORLD(conditions)
 {
-    CHECK(ask("GET /file" H CLOSE "If-None-Match: \"v0\", W/\"v1\"\r\n\r\n") && answered("HTTP/1.1 304 ", "\r\n\r\n"));
+    CHECK(ask("GET /file" H CLOSE "If-None-Match: \"v0\", W/\"v1\"\r\n\r\n") &&
+          answered("HTTP/1.1 304 ", "\r\n\r\n"));
     CHECK(count("ETag: \"v1\"\r\n") == 1 && count("Content-Length") == 0);
-    CHECK(ask("GET /file" H CLOSE "If-None-Match: \"v0\"\r\nIf-Modified-Since: Sun, 06 Nov 2094 08:49:37 GMT\r\n\r\n") &&
+    CHECK(ask("GET /file" H CLOSE
+              "If-None-Match: \"v0\"\r\nIf-Modified-Since: Sun, 06 Nov 2094 08:49:37 GMT\r\n\r\n") &&
           answered("HTTP/1.1 200 ", "xyz"));
-    CHECK(ask("GET /file" H CLOSE "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n") && answered("HTTP/1.1 304 ", ""));
-    CHECK(ask("GET /file" H CLOSE "If-Modified-Since: Sunday, 06-Nov-94 08:49:36 GMT\r\n\r\n") && answered("HTTP/1.1 200 ", ""));
+    CHECK(ask("GET /file" H CLOSE "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n") &&
+          answered("HTTP/1.1 304 ", ""));
+    CHECK(ask("GET /file" H CLOSE "If-Modified-Since: Sunday, 06-Nov-94 08:49:36 GMT\r\n\r\n") &&
+          answered("HTTP/1.1 200 ", ""));
     CHECK(ask("GET /file" H CLOSE "If-Modified-Since: rubbish\r\n\r\n") && answered("HTTP/1.1 200 ", ""));
     CHECK(ask("GET /file" H CLOSE "If-Match: \"v2\"\r\n\r\n") && answered("HTTP/1.1 412 ", ""));
     CHECK(ask("GET /file" H CLOSE "If-Match: W/\"v1\"\r\n\r\n") && answered("HTTP/1.1 412 ", ""));
     CHECK(ask("GET /file" H CLOSE "If-Match: *\r\n\r\n") && answered("HTTP/1.1 200 ", ""));
-    CHECK(ask("GET /file" H CLOSE "If-Unmodified-Since: Sun, 06 Nov 1984 08:49:37 GMT\r\n\r\n") && answered("HTTP/1.1 412 ", ""));
+    CHECK(ask("GET /file" H CLOSE "If-Unmodified-Since: Sun, 06 Nov 1984 08:49:37 GMT\r\n\r\n") &&
+          answered("HTTP/1.1 412 ", ""));
 }
 
 IN_WORLD(byte_ranges)
 {
-    CHECK(ask("GET /file" H CLOSE "Range: bytes=2-4\r\n\r\n") && answered("HTTP/1.1 206 Partial Content\r\n", "\r\n\r\ncde"));
+    CHECK(ask("GET /file" H CLOSE "Range: bytes=2-4\r\n\r\n") &&
+          answered("HTTP/1.1 206 Partial Content\r\n", "\r\n\r\ncde"));
     CHECK(count("Content-Range: bytes 2-4/26\r\n") == 1 && count("Content-Length: 3\r\n") == 1);
     CHECK(ask("GET /file" H CLOSE "Range: bytes=-2\r\n\r\n") && answered("HTTP/1.1 206", "\r\n\r\nyz"));
     CHECK(ask("GET /file" H CLOSE "Range: bytes=26-\r\n\r\n") && answered("HTTP/1.1 416", "\n"));
     CHECK(count("Content-Range: bytes */26\r\n") == 1);
     CHECK(ask("GET /file" H CLOSE "Range: lines=1-2\r\n\r\n") && answered("HTTP/1.1 200", "xyz"));
     CHECK(ask("HEAD /file" H CLOSE "Range: bytes=2-4\r\n\r\n") && answered("HTTP/1.1 200", "\r\n\r\n"));
-    CHECK(ask("GET /file" H CLOSE "Range: bytes=2-4\r\nIf-Range: \"v0\"\r\n\r\n") && answered("HTTP/1.1 200", "xyz"));
-    CHECK(ask("GET /file" H CLOSE "Range: bytes=2-4\r\nIf-Range: \"v1\"\r\n\r\n") && answered("HTTP/1.1 206", "cde"));
+    CHECK(ask("GET /file" H CLOSE "Range: bytes=2-4\r\nIf-Range: \"v0\"\r\n\r\n") &&
+          answered("HTTP/1.1 200", "xyz"));
+    CHECK(ask("GET /file" H CLOSE "Range: bytes=2-4\r\nIf-Range: \"v1\"\r\n\r\n") &&
+          answered("HTTP/1.1 206", "cde"));
     CHECK(ask("GET /file" H CLOSE "Range: bytes=0-1,4-5\r\n\r\n") && answered("HTTP/1.1 206", "--\r\n"));
-    CHECK(count("Content-Type: multipart/byteranges; boundary=") == 1 && count("Content-Range: bytes 4-5/26\r\n\r\nef\r\n--") == 1);
+    CHECK(count("Content-Type: multipart/byteranges; boundary=") == 1 &&
+          count("Content-Range: bytes 4-5/26\r\n\r\nef\r\n--") == 1);
     const char *body = strstr(answer, "\r\n\r\n") + 4;
     CHECK_EQ(strtoul(strstr(answer, "Content-Length: ") + 16, NULL, 10), answer_n - (size_t)(body - answer));
 }
 
 static void in_pieces_client(void)
 {
-    CHECK(ask("\r\nGET /hello/1" H "X: yyyyyyyyyyyyyyyyyyyyyyyy\r\n\r\nPOST /echo" H "Transfer-Encoding: chunked\r\n\r\n"
+    CHECK(ask("\r\nGET /hello/1" H "X: yyyyyyyyyyyyyyyyyyyyyyyy\r\n\r\nPOST /echo" H
+              "Transfer-Encoding: chunked\r\n\r\n"
               "A\r\n0123456789\r\n0\r\nT: x\r\n\r\nGET /file" H CLOSE "\r\n"));
     CHECK(count("HTTP/1.1 200 OK") == 3 && count("hello 1") == 1 && count("\r\n0123456789") == 1);
     CHECK(answered("HTTP/1.1 200", "xyz"));
@@ -421,8 +446,10 @@ static void in_pieces_client(void)
 
 TEST(one_byte_at_a_time)
 {
-    run(in_pieces_client, (struct http_config){0}, (struct sim_pipe_options){.piece_bytes = 1, .scatter_bytes = 1});
-    run(in_pieces_client, (struct http_config){0}, (struct sim_pipe_options){.piece_bytes = 7, .scatter_bytes = 3});
+    run(in_pieces_client, (struct http_config){0},
+        (struct sim_pipe_options){.piece_bytes = 1, .scatter_bytes = 1});
+    run(in_pieces_client, (struct http_config){0},
+        (struct sim_pipe_options){.piece_bytes = 7, .scatter_bytes = 3});
     run(in_pieces_client, (struct http_config){0}, (struct sim_pipe_options){.scatter_bytes = 1});
 }
 
@@ -510,15 +537,18 @@ static void no_reader_client(void)
         if (stream_write(lazy, VIEW("GET /file" H "\r\n"), STREAM_COPY, loop_now()) != OK)
             break;
     for (int i = 0; i < 5; i++)
-        CHECK(fiber_sleep_ns(NS_PER_S / 10) == OK && ask("GET /hello/1" H CLOSE "\r\n") && answered("HTTP/1.1 200", "hello 1"));
+        CHECK(fiber_sleep_ns(NS_PER_S / 10) == OK && ask("GET /hello/1" H CLOSE "\r\n") &&
+              answered("HTTP/1.1 200", "hello 1"));
     answer_n = 0;
-    CHECK(read_until(lazy, NULL) || count("HTTP/1.1 200") > 0); /* what was held back comes now, then the end */
+    CHECK(read_until(lazy, NULL) ||
+          count("HTTP/1.1 200") > 0); /* what was held back comes now, then the end */
     stream_close(lazy);
 }
 
 TEST(a_peer_that_does_not_read_holds_nobody_up)
 {
-    run(no_reader_client, (struct http_config){.workers = 1}, (struct sim_pipe_options){.buffer_bytes = 8192});
+    run(no_reader_client, (struct http_config){.workers = 1},
+        (struct sim_pipe_options){.buffer_bytes = 8192});
 }
 
 /* ---- limits ------------------------------------------------------------------------------ */
@@ -535,7 +565,8 @@ static void one_worker_client(void)
     for (size_t i = 0; i < COUNT(s); i++) {
         answer_n = 0;
         CHECK(read_until(s[i], NULL));
-        CHECK(i < 3 ? answered("HTTP/1.1 200", "slow") : answered("HTTP/1.1 503", "\n") && count("Retry-After: 1"));
+        CHECK(i < 3 ? answered("HTTP/1.1 200", "slow")
+                    : answered("HTTP/1.1 503", "\n") && count("Retry-After: 1"));
         stream_close(s[i]);
     }
 }
@@ -585,8 +616,9 @@ static const char *const every_kind[] = {
 
 static bool answered_or_cut(void)
 {
-    return answer_n == 0 || strncmp(answer, "HTTP/1.1 200", 12) == 0 || strncmp(answer, "HTTP/1.1 20", 11) == 0 ||
-           strncmp(answer, "HTTP/1.1 503", 12) == 0 || strncmp(answer, "HTTP/1.1 40", 11) == 0;
+    return answer_n == 0 || strncmp(answer, "HTTP/1.1 200", 12) == 0 ||
+           strncmp(answer, "HTTP/1.1 20", 11) == 0 || strncmp(answer, "HTTP/1.1 503", 12) == 0 ||
+           strncmp(answer, "HTTP/1.1 40", 11) == 0;
 }
 
 IN_WORLD(every_allocation_failing_in_turn)
@@ -599,7 +631,8 @@ IN_WORLD(every_allocation_failing_in_turn)
             CHECK(answered_or_cut());
             server->fail_at = 0;
             served = answer_n > 0 && strncmp(answer, "HTTP/1.1 503", 12) != 0;
-            CHECK(ask("GET /hello/1" H CLOSE "\r\n") && answered("HTTP/1.1 200", "hello 1")); /* service goes on */
+            CHECK(ask("GET /hello/1" H CLOSE "\r\n") &&
+                  answered("HTTP/1.1 200", "hello 1")); /* service goes on */
         }
         CHECK(served);
     }
@@ -643,16 +676,19 @@ static void stop_late_client(void)
 
 TEST(a_stop_has_an_end)
 {
-    run(stop_late_client, (struct http_config){.stop_timeout_ns = NS_PER_S / 4}, (struct sim_pipe_options){0});
+    run(stop_late_client, (struct http_config){.stop_timeout_ns = NS_PER_S / 4},
+        (struct sim_pipe_options){0});
 }
 
 TESTS(CASE(a_request_is_answered_with_a_length), CASE(head_has_the_same_head_and_no_body),
-      CASE(pipelined_requests_are_answered_in_order), CASE(a_connection_is_kept_and_ends_when_the_client_is_done),
-      CASE(http_1_0), CASE(bodies_both_ways), CASE(a_body_that_nobody_read_is_skipped), CASE(expect_100_continue),
+      CASE(pipelined_requests_are_answered_in_order),
+      CASE(a_connection_is_kept_and_ends_when_the_client_is_done), CASE(http_1_0), CASE(bodies_both_ways),
+      CASE(a_body_that_nobody_read_is_skipped), CASE(expect_100_continue),
       CASE(methods_and_paths_that_are_not_there), CASE(hostile_shapes_end_the_connection_with_a_code),
-      CASE(a_response_that_cannot_be_finished_is_cut), CASE(conditions), CASE(byte_ranges), CASE(one_byte_at_a_time),
-      CASE(buffers_smaller_than_the_answer), CASE(a_head_must_come_in_time), CASE(a_body_must_move),
-      CASE(an_idle_connection_is_closed), CASE(a_peer_that_does_not_read_holds_nobody_up),
+      CASE(a_response_that_cannot_be_finished_is_cut), CASE(conditions), CASE(byte_ranges),
+      CASE(one_byte_at_a_time), CASE(buffers_smaller_than_the_answer), CASE(a_head_must_come_in_time),
+      CASE(a_body_must_move), CASE(an_idle_connection_is_closed),
+      CASE(a_peer_that_does_not_read_holds_nobody_up),
       CASE(requests_wait_for_a_worker_and_are_shed_beyond_that),
       CASE(at_the_connection_limit_the_longest_idle_makes_room), CASE(every_allocation_failing_in_turn),
       CASE(a_stop_lets_requests_in_flight_end), CASE(a_stop_has_an_end))

@@ -44,7 +44,8 @@ TEST(every_shorter_head_asks_for_more)
     for (size_t n = 0; n < strlen(text); n++)
         CHECK_EQ(http_parse_request(&head, view_first(view_z(text), n), &limits), ERR_EOF);
     CHECK_EQ(request(text), OK);
-    CHECK(head.framing == HTTP_LENGTH && head.content_length == 12 && is(head.path, "/p") && is(head.host, "h"));
+    CHECK(head.framing == HTTP_LENGTH && head.content_length == 12 && is(head.path, "/p") &&
+          is(head.host, "h"));
 }
 
 TEST(persistence_follows_version_and_connection)
@@ -58,8 +59,8 @@ TEST(persistence_follows_version_and_connection)
 
 TEST(target_forms)
 {
-    CHECK(request("GET http://u.example/x?y HTTP/1.1\r\nHost: other\r\n\r\n") == OK && is(head.host, "u.example") &&
-          is(head.path, "/x") && is(head.query, "y"));
+    CHECK(request("GET http://u.example/x?y HTTP/1.1\r\nHost: other\r\n\r\n") == OK &&
+          is(head.host, "u.example") && is(head.path, "/x") && is(head.query, "y"));
     CHECK(request("GET http://u.example HTTP/1.1\r\nHost: other\r\n\r\n") == OK && is(head.path, ""));
     CHECK(request("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n") == OK && is(head.path, "*"));
     CHECK(request("CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n") == OK && is(head.host, "h:443"));
@@ -187,19 +188,28 @@ TEST(a_moved_head_reads_the_copy)
 
 TEST(responses)
 {
-    CHECK_EQ(http_parse_response(&head, VIEW("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"), HTTP_GET, &limits), OK);
-    CHECK(head.status == 200 && head.content_length == 3 && head.framing == HTTP_LENGTH && is(head.reason, "OK"));
+    CHECK_EQ(http_parse_response(&head, VIEW("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"), HTTP_GET,
+                                 &limits),
+             OK);
+    CHECK(head.status == 200 && head.content_length == 3 && head.framing == HTTP_LENGTH &&
+          is(head.reason, "OK"));
     CHECK_EQ(http_parse_response(&head, VIEW("HTTP/1.1 200 \r\n\r\n"), HTTP_GET, &limits), OK);
     CHECK(head.framing == HTTP_UNTIL_CLOSE && !head.keep_alive);
-    CHECK_EQ(http_parse_response(&head, VIEW("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"), HTTP_HEAD, &limits), OK);
+    CHECK_EQ(
+        http_parse_response(&head, VIEW("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"), HTTP_HEAD, &limits),
+        OK);
     CHECK(head.framing == HTTP_NO_BODY && head.keep_alive);
-    CHECK_EQ(http_parse_response(&head, VIEW("HTTP/1.1 304 X\r\nTransfer-Encoding: chunked\r\n\r\n"), HTTP_GET, &limits), OK);
+    CHECK_EQ(http_parse_response(&head, VIEW("HTTP/1.1 304 X\r\nTransfer-Encoding: chunked\r\n\r\n"),
+                                 HTTP_GET, &limits),
+             OK);
     CHECK(head.framing == HTTP_NO_BODY);
     CHECK_EQ(http_parse_response(&head, VIEW("HTTP/1.1 20 OK\r\n\r\n"), HTTP_GET, &limits), ERR_MALFORMED);
     CHECK_EQ(http_parse_response(&head, VIEW("HTTP/1.1 200 OK\n\n"), HTTP_GET, &limits), ERR_MALFORMED);
     CHECK_EQ(http_parse_response(&head, VIEW("ICY 200 OK\r\n\r\n"), HTTP_GET, &limits), ERR_MALFORMED);
-    CHECK_EQ(http_parse_response(&head, VIEW("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"),
-                                 HTTP_GET, &limits), ERR_MALFORMED);
+    CHECK_EQ(http_parse_response(
+                 &head, VIEW("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"),
+                 HTTP_GET, &limits),
+             ERR_MALFORMED);
 }
 
 /* Decodes `text` in pieces of `piece` bytes; answers the data, or what went wrong. */
@@ -225,7 +235,8 @@ static enum err dechunk(struct view text, size_t piece, char *out, size_t *left)
 
 TEST(chunks_in_pieces_of_any_size)
 {
-    struct view text = VIEW("5\r\nhello\r\n1;a=\"b\"\r\n \r\n0000a\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\nGET");
+    struct view text =
+        VIEW("5\r\nhello\r\n1;a=\"b\"\r\n \r\n0000a\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\nGET");
     for (size_t piece = 1; piece <= text.n; piece++) {
         char out[100];
         size_t left;
@@ -242,9 +253,24 @@ TEST(chunks_in_pieces_of_any_size)
 TEST(bad_chunks_are_refused)
 {
     static const char *const bad[] = {
-        "\r\n",         "g\r\n",           "5 \r\nhello\r\n",    "-1\r\n",       "0x5\r\nhello\r\n", "5\nhello\r\n",
-        "5\r\nhelloX",  "5\r\nhello\n",    "5\r\rhello\r\n",     "5;a\nhello",   " 5\r\nhello\r\n",  "5\r\nhello\r\n\r\n",
-        "0\r\n\n",      "0\r\n a\r\n\r\n", "0\r\nA : b\r\n\r\n", "0\r\nA\r\n\r\n", "0\r\nA: b\x01\r\n\r\n", "5;\x01\r\n",
+        "\r\n",
+        "g\r\n",
+        "5 \r\nhello\r\n",
+        "-1\r\n",
+        "0x5\r\nhello\r\n",
+        "5\nhello\r\n",
+        "5\r\nhelloX",
+        "5\r\nhello\n",
+        "5\r\rhello\r\n",
+        "5;a\nhello",
+        " 5\r\nhello\r\n",
+        "5\r\nhello\r\n\r\n",
+        "0\r\n\n",
+        "0\r\n a\r\n\r\n",
+        "0\r\nA : b\r\n\r\n",
+        "0\r\nA\r\n\r\n",
+        "0\r\nA: b\x01\r\n\r\n",
+        "5;\x01\r\n",
         "11111111111111111\r\n",
     };
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -272,9 +298,18 @@ TEST(dates_in_three_forms)
     CHECK(http_date(VIEW("Sunday, 06-Nov-94 08:49:37 GMT"), &t) == OK && t == 784111777);
     CHECK(http_date(VIEW("Sun Nov  6 08:49:37 1994"), &t) == OK && t == 784111777);
     static const char *const bad[] = {
-        "", "x", "Sun, 06 Nov 1994 08:49:37", "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 06 Nox 1994 08:49:37 GMT",
-        "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT ", "Sun, 00 Nov 1994 08:49:37 GMT",
-        "Sun, 06 Nov 1969 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 UTC", ",", "Sun Nov 6",
+        "",
+        "x",
+        "Sun, 06 Nov 1994 08:49:37",
+        "Sun, 6 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nox 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 24:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49:37 GMT ",
+        "Sun, 00 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1969 08:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49:37 UTC",
+        ",",
+        "Sun Nov 6",
     };
     for (size_t i = 0; i < COUNT(bad); i++)
         CHECK_EQ(http_date(view_z(bad[i]), &t), ERR_MALFORMED);
@@ -300,7 +335,8 @@ static bool ranges(const char *text, u64 size, size_t n, u64 first, u64 last)
 
 TEST(byte_ranges)
 {
-    CHECK(ranges("bytes=0-0", 10, 1, 0, 0) && ranges("bytes=2-", 10, 1, 2, 9) && ranges("bytes=-3", 10, 1, 7, 9));
+    CHECK(ranges("bytes=0-0", 10, 1, 0, 0) && ranges("bytes=2-", 10, 1, 2, 9) &&
+          ranges("bytes=-3", 10, 1, 7, 9));
     CHECK(ranges("bytes=-30", 10, 1, 0, 9) && ranges("Bytes=0-99", 10, 1, 0, 9));
     CHECK(ranges("bytes=0-1, 5-6", 10, 2, 5, 6) && ranges("bytes=20-30,5-6", 10, 1, 5, 6));
     CHECK(ranges("bytes=1-99999999999999999999999", 10, 1, 1, 9));
@@ -309,8 +345,17 @@ TEST(byte_ranges)
     CHECK_EQ(http_ranges(VIEW("bytes=-0"), 10, &r), ERR_RANGE);
     CHECK_EQ(http_ranges(VIEW("bytes=-5"), 0, &r), ERR_RANGE);
     CHECK_EQ(http_ranges(VIEW("bytes=99999999999999999999999-"), 10, &r), ERR_RANGE);
-    static const char *const ignored[] = {"", "bytes", "bytes=", "items=0-1", "bytes=5-2", "bytes=a-b", "bytes=-",
-        "bytes=0-5,3-8", "bytes=5-6,0-1", "bytes=0-0,2-2,4-4,6-6,8-8,10-10,12-12,14-14,16-16", "bytes=0-1,"};
+    static const char *const ignored[] = {"",
+                                          "bytes",
+                                          "bytes=",
+                                          "items=0-1",
+                                          "bytes=5-2",
+                                          "bytes=a-b",
+                                          "bytes=-",
+                                          "bytes=0-5,3-8",
+                                          "bytes=5-6,0-1",
+                                          "bytes=0-0,2-2,4-4,6-6,8-8,10-10,12-12,14-14,16-16",
+                                          "bytes=0-1,"};
     for (size_t i = 0; i < COUNT(ignored) - 1; i++)
         CHECK_EQ(http_ranges(view_z(ignored[i]), 100, &r), ERR_UNSUPPORTED);
 }
@@ -336,7 +381,8 @@ static bool path(const char *in, const char *out)
 TEST(paths_never_leave_the_root)
 {
     CHECK(path("/", "/") && path("/a/b", "/a/b") && path("/%61%2Fb", "/a/b"));
-    CHECK(path("/a/../b", "/b") && path("/a/..", "/") && path("/../../etc", "/etc") && path("/a/b/..", "/a/"));
+    CHECK(path("/a/../b", "/b") && path("/a/..", "/") && path("/../../etc", "/etc") &&
+          path("/a/b/..", "/a/"));
     CHECK(path("/%2e%2e/%2e%2E/etc/passwd", "/etc/passwd") && path("/a%2f..%2f..%2fb", "/b"));
     CHECK(path("/./a/./", "/a/") && path("/a/.", "/a/") && path("/...", "/...") && path("/.a", "/.a"));
     CHECK(path("//a//b", "//a//b") && path("/a//../b", "/a/b") && path("/a b", "/a b"));
@@ -369,8 +415,9 @@ TEST(damaged_messages_never_trap)
     struct random r;
     random_seed(&r, seed);
     static const char *const good[] = {
-        ("GET http://h:80/a%20b/../c?x=1 HTTP/1.1\r\nHost: h\r\nRange: bytes=0-1,4-5\r\nAccept-Encoding: gzip;q=0.5\r\n"
-        "If-None-Match: W/\"a\", \"b\"\r\nIf-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n"),
+        ("GET http://h:80/a%20b/../c?x=1 HTTP/1.1\r\nHost: h\r\nRange: bytes=0-1,4-5\r\n"
+         "Accept-Encoding: gzip;q=0.5\r\nIf-None-Match: W/\"a\", \"b\"\r\n"
+         "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n"),
         "5\r\nhello\r\n1;a=\"b\"\r\n \r\n0\r\nTrailer: x\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
     };

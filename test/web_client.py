@@ -9,6 +9,11 @@ ADDRESS = ("10.9.0.2", 80)
 GET = b"GET %s HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
+def allow_files(n):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (n, max(n, hard)))
+
+
 def connect():
     s = socket.create_connection(ADDRESS, timeout=10)
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -107,7 +112,7 @@ def pipeline(path):
 
 def many(n, path):
     """n connections open at once, each asked three times."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (n + 100, max(n + 100, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+    allow_files(n + 100)
     open_ones = []
     for _ in range(n):
         s = connect()
@@ -120,7 +125,7 @@ def many(n, path):
 
 def slow(n, seconds):
     """n clients that send a head at one byte a second."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (n + 100, max(n + 100, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+    allow_files(n + 100)
     clients = [connect() for _ in range(n)]
     text = b"GET /slow-client HTTP/1.1\r\nHost: h\r\nX: " + b"y" * 1000
     print("connected", flush=True)
@@ -136,7 +141,7 @@ def slow(n, seconds):
 
 
 def at_limit(n):
-    """More connections in the middle of a head than there is room for: those in excess are told, or wait."""
+    """More unfinished heads than there is room for: those in excess are told, or wait."""
     clients = []
     for _ in range(n):
         s = socket.socket()

@@ -8,11 +8,11 @@ enum { TOKEN = 1, TARGET = 2, HOST = 4 };
 /* token (RFC 9110 §5.6.2); visible ASCII that a target may hold (RFC 3986, and what
  * browsers send besides: | { } ^ ` [ ] \); uri-host with port (RFC 3986 §3.2.2). */
 static const u8 classes[256] = {
-    ['!'] = 7,   ['"'] = 0,   ['#'] = 1,   ['$'] = 7,   ['%'] = 7,   ['&'] = 7,   ['\''] = 7,  ['('] = 6,
-    [')'] = 6,   ['*'] = 7,   ['+'] = 7,   [','] = 6,   ['-'] = 7,   ['.'] = 7,   ['/'] = 2,
-    ['0' ... '9'] = 7,        [':'] = 6,   [';'] = 6,   ['='] = 6,   ['?'] = 2,   ['@'] = 2,
-    ['A' ... 'Z'] = 7,        ['['] = 6,   ['\\'] = 2,  [']'] = 6,   ['^'] = 3,   ['_'] = 7,   ['`'] = 3,
-    ['a' ... 'z'] = 7,        ['{'] = 2,   ['|'] = 3,   ['}'] = 2,   ['~'] = 7,
+    ['!'] = 7,         ['"'] = 0,         ['#'] = 1,  ['$'] = 7, ['%'] = 7, ['&'] = 7, ['\''] = 7,
+    ['('] = 6,         [')'] = 6,         ['*'] = 7,  ['+'] = 7, [','] = 6, ['-'] = 7, ['.'] = 7,
+    ['/'] = 2,         ['0' ... '9'] = 7, [':'] = 6,  [';'] = 6, ['='] = 6, ['?'] = 2, ['@'] = 2,
+    ['A' ... 'Z'] = 7, ['['] = 6,         ['\\'] = 2, [']'] = 6, ['^'] = 3, ['_'] = 7, ['`'] = 3,
+    ['a' ... 'z'] = 7, ['{'] = 2,         ['|'] = 3,  ['}'] = 2, ['~'] = 7,
 };
 
 static bool in_class(u8 c, u8 class)
@@ -478,8 +478,8 @@ static enum err status_line(struct parse *p)
     if (rest.n < 5)
         return ask_more(p, 431);
     u64 status;
-    if (view_at(rest, 0) != ' ' || view_at(rest, 4) != ' ' || view_to_u64(view_sub(rest, 1, 3), &status) != OK ||
-        status < 100)
+    if (view_at(rest, 0) != ' ' || view_at(rest, 4) != ' ' ||
+        view_to_u64(view_sub(rest, 1, 3), &status) != OK || status < 100)
         return refuse(p, 400);
     h->status = to_u16(status);
     rest = view_from(rest, 5);

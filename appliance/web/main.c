@@ -40,7 +40,8 @@ static enum err security_fields(struct arena *a, struct view *out)
         return ERR_INVALID;
     }
     if (key_flag("secure"))
-        put_text(&w, "X-Content-Type-Options: nosniff\r\nReferrer-Policy: strict-origin-when-cross-origin\r\n");
+        put_text(&w,
+                 "X-Content-Type-Options: nosniff\r\nReferrer-Policy: strict-origin-when-cross-origin\r\n");
     if (csp.n > 0) {
         put_text(&w, "Content-Security-Policy: ");
         put_bytes(&w, csp);

@@ -195,8 +195,8 @@ static enum err read_head(struct stream *s, struct http_head *head, enum http_me
 }
 
 /* 1xx answers come before the one that counts; 101 was not asked for. */
-static enum err final_head(struct stream *s, struct http_answer *out, enum http_method method, struct arena *a,
-                           u64 deadline)
+static enum err final_head(struct stream *s, struct http_answer *out, enum http_method method,
+                           struct arena *a, u64 deadline)
 {
     for (u32 interim = 0; interim < INTERIM_MAX; interim++) {
         enum err e = read_head(s, &out->head, method, &out->client->limits, a, deadline);
@@ -231,8 +231,8 @@ static bool may_repeat(const struct http_ask *ask, enum err e)
     return safe && (e == ERR_RESET || e == ERR_CLOSED);
 }
 
-enum err http_client_ask(struct http_client *c, struct endpoint to, const struct http_ask *ask, struct arena *a,
-                         struct http_answer *out, u64 deadline)
+enum err http_client_ask(struct http_client *c, struct endpoint to, const struct http_ask *ask,
+                         struct arena *a, struct http_answer *out, u64 deadline)
 {
     struct writer w = writer_of(arena_alloc(a, HEAD_BYTES, 1));
     TRY(put_head(&w, ask));

@@ -64,8 +64,8 @@ void http_client_init(struct http_client *c, struct dialer *d);
  * http_client_done must follow. ERR_INVALID: a name or value that would break the
  * request; ERR_MALFORMED, ERR_TOO_BIG, ERR_UNSUPPORTED: the answer; ERR_NO_MEMORY;
  * the dialer's and the stream's errors. */
-enum err http_client_ask(struct http_client *c, struct endpoint to, const struct http_ask *ask, struct arena *a,
-                         struct http_answer *out, u64 deadline);
+enum err http_client_ask(struct http_client *c, struct endpoint to, const struct http_ask *ask,
+                         struct arena *a, struct http_answer *out, u64 deadline);
 
 /* (blocks) Some of the response's body; ERR_EOF at its end. */
 enum err http_client_read(struct http_answer *answer, struct span room, struct view *got, u64 deadline);

@@ -55,7 +55,7 @@ struct http_config {
     u32 connections;        /* at once [256] */
     u32 workers;            /* requests in handlers at once [16] */
     u32 queue;              /* requests waiting for a worker [64] */
-    size_t request_bytes;   /* each worker's arena: the request's head and all that a handler takes [16 KiB] */
+    size_t request_bytes;   /* each worker's arena: a request's head and what its handler takes [16 KiB] */
     struct http_limits limits; /* [8 KiB, 4 KiB, 64 fields] */
     u64 body_bytes;         /* longest request body [1 MiB] */
     u64 head_timeout_ns;    /* from the first byte (or the connection) to the whole head [20 s] */

@@ -112,8 +112,8 @@ void http_worker(void *exchange);
 /* route.c: the route for a request (NULL: none), its parameters, and the methods
  * that its path has. */
 enum err http_route_check(const struct http_route *r);
-const struct http_route *http_route(const struct http_routes *routes, enum http_method m, struct http_request *rq,
-                                    u32 *methods);
+const struct http_route *http_route(const struct http_routes *routes, enum http_method m,
+                                    struct http_request *rq, u32 *methods);
 void http_put_allow(struct writer *w, u32 methods);
 
 /* response.c */

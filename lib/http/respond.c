@@ -22,8 +22,8 @@ static u16 evaluate(const struct http_head *h, const struct http_representation 
         return http_etag_listed(v, r->etag, true) ? 304 : 200;
     if (http_known(h, HTTP_IF_MODIFIED_SINCE, &v)) {
         /* The same text as we sent is the usual case, and needs no parsing. */
-        if (r->last_modified.n > 0 && (view_eq(v, r->last_modified) ||
-                                       (http_date(v, &when) == OK && r->modified_unix_s <= when)))
+        if (r->last_modified.n > 0 &&
+            (view_eq(v, r->last_modified) || (http_date(v, &when) == OK && r->modified_unix_s <= when)))
             return 304;
     }
     return 200;
@@ -51,7 +51,8 @@ static void put_about(struct writer *w, const struct http_representation *r)
         put_text(w, "Vary: Accept-Encoding\r\n");
 }
 
-static void put_about_body(struct writer *w, const struct http_representation *r, struct view mime, u64 length)
+static void put_about_body(struct writer *w, const struct http_representation *r, struct view mime,
+                           u64 length)
 {
     http_put_field(w, "Content-Type", mime);
     if (r->coding.n > 0)
@@ -128,7 +129,8 @@ static struct view part_of(struct view body, struct http_range range)
     return view_sub(body, (size_t)range.first, (size_t)(range.last - range.first + 1));
 }
 
-static enum err single_range(struct http_response *rs, const struct http_representation *r, struct http_range range)
+static enum err single_range(struct http_response *rs, const struct http_representation *r,
+                             struct http_range range)
 {
     struct writer w = lines_of(rs, r, HEAD_BYTES);
     struct view part = part_of(r->body, range);

@@ -49,8 +49,8 @@ static bool matches(const struct http_route *r, struct http_request *rq)
     return pattern.n == 0 && path.n == 0;
 }
 
-const struct http_route *http_route(const struct http_routes *routes, enum http_method m, struct http_request *rq,
-                                    u32 *methods)
+const struct http_route *http_route(const struct http_routes *routes, enum http_method m,
+                                    struct http_request *rq, u32 *methods)
 {
     *methods = 0;
     for (size_t i = 0; i < routes->n; i++) {
