@@ -94,19 +94,24 @@ void *memmove(void *to, const void *from, size_t n)
 void *memset(void *to, int byte, size_t n)
 {
     u8 *d = to;
-    if (n >= 64) {
+    if (n >= REP_FROM) {
         __asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"((u8)byte) : "memory");
         return to;
     }
     word pattern = 0x0101010101010101ull * (u8)byte;
-    if (n >= 8) {
-        for (size_t i = 0; i + 8 <= n; i += 8)
-            *(word *)(d + i) = pattern;
+    if (n >= 16) {
+        const wide both = {pattern, pattern};
+        u8 *last = d + n - 16;
+        for (; d < last; d += 16)
+            *(wide *)d = both;
+        *(wide *)last = both;
+    } else if (n >= 8) {
+        *(word *)d = pattern;
         *(word *)(d + n - 8) = pattern;
-        return to;
+    } else {
+        for (; n > 0; n--, d++)
+            *(volatile u8 *)d = (u8)byte;
     }
-    for (; n > 0; n--, d++)
-        *(volatile u8 *)d = (u8)byte;
     return to;
 }
 

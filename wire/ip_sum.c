@@ -18,6 +18,10 @@ u32 ip_sum(struct view v, u32 sum)
         acc += halves(load_le64(v, 16)) + halves(load_le64(v, 24));
         v = view_from(v, 32);
     }
+    if (v.n >= 16) {
+        acc += halves(load_le64(v, 0)) + halves(load_le64(v, 8));
+        v = view_from(v, 16);
+    }
     while (v.n >= 4) {
         acc += load_le32(v, 0);
         v = view_from(v, 4);
