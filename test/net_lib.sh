@@ -40,7 +40,9 @@ net_cleanup() {
     rm -rf "$net_tmp"
 }
 trap net_cleanup EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
+trap 'exit 141' PIPE
 trap 'exit 143' TERM
 
 # net_up NAME
