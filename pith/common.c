@@ -12,6 +12,7 @@
 
 #include "base/codec.h"
 #include "base/num.h"
+#include "host/process/process.h"
 #include "pith/command.h"
 
 int fail(const char *format, ...)
@@ -61,17 +62,16 @@ const char *catalogue_dir(void)
     return dir;
 }
 
-/* dir/NAME.pith, or an empty path when that is too long. Not by snprintf, whose
- * pages a start would touch for nothing else. */
-static const char *image_in(struct view dir, struct view name)
+/* dir/NAME.pith in `path`, empty when that is too long. Not by snprintf, whose pages
+ * a start would touch for nothing else. */
+static const char *image_in(struct span path, struct view dir, struct view name)
 {
-    static char path[PATH_MAX];
-    struct writer w = writer_of(SPAN_OF(path));
+    struct writer w = writer_of(path);
     put_bytes(&w, dir);
     put_u8(&w, '/');
     put_bytes(&w, name);
     put_bytes(&w, VIEW(".pith\0"));
-    return w.full ? "" : path;
+    return w.full ? "" : (const char *)path.p;
 }
 
 /* The directory of the path this command was started by; empty where that was no
@@ -88,15 +88,17 @@ int open_image(const char *name, const char **path)
 {
     enum { FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK };
     struct view word = view_z(name), from = started_from();
+    START_BSS static u8 usual[256];
+    static u8 longest[PATH_MAX];
     bool bare = view_find(word, '/') == word.n;
     int fd = -1;
     errno = ENOENT;
     if (bare && from.n > 0)
-        fd = open(*path = image_in(from, word), FLAGS);
+        fd = open(*path = image_in(SPAN_OF(usual), from, word), FLAGS);
     if (bare && fd < 0 && errno == ENOENT)
-        fd = open(*path = image_in(view_z(pith_home()), word), FLAGS);
+        fd = open(*path = image_in(SPAN_OF(longest), view_z(pith_home()), word), FLAGS);
     if (bare && fd < 0 && errno == ENOENT)
-        fd = open(*path = image_in(view_z(catalogue_dir()), word), FLAGS);
+        fd = open(*path = image_in(SPAN_OF(longest), view_z(catalogue_dir()), word), FLAGS);
     if (fd < 0 && errno == ENOENT)
         fd = open(*path = name, FLAGS);
     if (fd >= 0)

@@ -16,9 +16,9 @@
 
 /* In static memory because it is only ever used once, and large: untouched pages
  * cost nothing. */
-static struct image image;
-static struct run_args args;
-static struct process_plan plan;
+START_BSS static struct image image; /* first: gcc puts it last, and little of it is touched */
+START_BSS static struct run_args args;
+START_BSS static struct process_plan plan;
 static struct host_key keys[MANIFEST_KEYS_MAX];
 
 static int map(const char *path, int fd, struct mapped *out)

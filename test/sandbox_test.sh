@@ -49,6 +49,7 @@ killed 'read of a descriptor past the devices' --call 0 --a 8
 killed 'write to a descriptor past the last' --call 1 --a 12
 killed 'an x32 system call' --call 1073741825 --a 1
 passes 'mprotect to nothing' --call 10
+killed 'madvise to anything but a guard' --call 28 --c 4
 passes 'the clock' --call 228
 
 # Every number there is, with zeroes: how many are let through? (ppoll would sleep.)

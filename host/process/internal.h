@@ -24,6 +24,7 @@ struct process {
     u32 devices_n;
     u64 spin_ns;
     bool core;
+    bool guards_are_mappings;
     bool traffic;                /* the last wait ended because a device was ready */
     u64 frames;                  /* received since then */
     volatile sig_atomic_t stops; /* how often the user asked it to end */
@@ -42,6 +43,9 @@ extern u8 process_signal_stack[32 * 1024];
  * boot record. False: `error` says why. */
 bool process_load(const struct process_plan *plan, const struct host_boot **boot, char *error,
                   size_t error_n);
+
+/* Makes a page inaccessible for good. */
+bool process_guard(void *page);
 
 /* Moves descriptors to their fixed numbers, installs the signal handlers, then
  * gives everything else up for good. */

@@ -16,6 +16,9 @@ enum {
     PROCESS_FD_END = 12,
 };
 
+/* Puts a variable beside the others that every start writes: one page for all. */
+#define START_BSS __attribute__((section(".bss.0start")))
+
 struct process_device {
     struct process_net *net;
     u64 rx_window_n; /* counted in memory_n */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -162,7 +161,7 @@ static i64 guard(void *page)
     uintptr_t at = (uintptr_t)page, low = (uintptr_t)process.memory.p;
     if (at % ELF_PAGE != 0 || at < low || at - low >= process.memory.n)
         return -1;
-    return mprotect(page, ELF_PAGE, PROT_NONE);
+    return process_guard(page) ? 0 : -1;
 }
 
 noreturn_ static void leave(u32 code)

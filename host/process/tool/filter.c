@@ -44,6 +44,7 @@ static void rules(void)
     allow_if(SCMP_SYS(writev), SCMP_A0(SCMP_CMP_LT, PROCESS_FD_END));
     allow(SCMP_SYS(ppoll));
     /* Guard pages: access can only be taken away. */
+    allow_if(SCMP_SYS(madvise), SCMP_A2(SCMP_CMP_EQ, 102)); /* MADV_GUARD_INSTALL */
     allow_if(SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_EQ, PROT_NONE));
     allow(SCMP_SYS(getrandom));
     allow(SCMP_SYS(clock_gettime)); /* where the vDSO has no clock */
