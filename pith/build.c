@@ -246,9 +246,16 @@ static int make_image(struct build *b)
 {
     struct output o;
     const char *temporary = getenv("TMPDIR");
+    /* The linker would say the same at greater length. */
+    int fd = open(b->linked, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return fail("%s: cannot be written: %s", b->image, strerror(errno));
+    close(fd);
     snprintf(b->scratch, sizeof b->scratch, "%.3900s/pith-build-XXXXXX", temporary ? temporary : "/tmp");
-    if (!mkdtemp(b->scratch))
+    if (!mkdtemp(b->scratch)) {
+        unlink(b->linked);
         return fail("%s: %s; set TMPDIR to a directory that can be written", b->scratch, strerror(errno));
+    }
     int code = compile_all(b);
     if (code == EXIT_OK)
         code = link_image(b);

@@ -111,6 +111,13 @@ latin=$(printf '%s/caf\351' "$site")
 : >"$latin"
 refuses "a name that is not UTF-8" "not UTF-8" "$pith" bundle "$site" -o "$tmp/x"
 rm "$latin"
+chmod 755 "$tmp"
+chmod 000 "$site/noise.bin"
+user="$([ "$(id -u)" != 0 ] || echo "setpriv --reuid=65534 --regid=65534 --clear-groups")"
+mkdir -m 777 "$tmp/open"
+cp "$pith" "$tmp/open/pith" # the user may not reach this directory
+refuses "a file that may not be read" "Permission denied" $user "$tmp/open/pith" bundle "$site" -o "$tmp/open/x"
+chmod 644 "$site/noise.bin"
 refuses "a file that is no bundle" "not a Pith image" "$pith" bundle --list "$site/numbers.txt"
 refuses "an empty file" "is empty" "$pith" bundle --list "$site/nothing"
 
@@ -237,6 +244,8 @@ END
 hint "there is no C library" "no C library"
 sed -i 's/.stack_kib = 16//; s/getpid()/2/' "$wrong/main.c"
 refuses "an appliance without a stack" "stack_kib" "$pith" build "$wrong"
+refuses "an output in a directory that is not there" "cannot be written" \
+    "$pith" build "$tmp/show" -o "$tmp/none/x.pith"
 refuses "no compiler" "apt-get install" env PATH=/nonexistent "$pith" build "$tmp/show"
 
 # ---- inspect
