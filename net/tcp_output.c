@@ -164,12 +164,15 @@ static bool send_syn(struct tcb *c, u64 now)
     return true;
 }
 
-/* The largest super-segment that the device takes, in whole segments. */
-static u32 super_bytes(const struct tcb *c)
+/* The most of n bytes that one call may hand to the device: a segment, or where it
+ * cuts them itself a super-segment of whole ones. */
+static u32 at_once(const struct tcb *c, u32 n)
 {
+    if (n <= c->mss)
+        return n;
     if (!(stack_dev(c->tcp->stack)->features & NET_TSO4))
         return c->mss;
-    return TCP_SUPER_BYTES / c->mss * c->mss;
+    return n < TCP_SUPER_BYTES ? n : TCP_SUPER_BYTES / c->mss * c->mss;
 }
 
 /* How many of the `unsent` bytes to send now; 0: wait for an ACK or a wider window. */
@@ -178,18 +181,18 @@ static u32 sendable(struct tcb *c, u32 unsent)
     u32 in_network = tcp_cwnd_room(c), mss = c->mss;
     u32 edge = wrap_add32(c->snd_una, c->snd_wnd);
     u32 in_window = seq_lt(c->snd_nxt, edge) ? wrap_sub32(edge, c->snd_nxt) : 0;
-    u32 room = MIN(in_network, in_window), n = MIN(unsent, room), most = super_bytes(c);
+    u32 room = MIN(in_network, in_window), n = MIN(unsent, room);
     c->limited_by_cwnd = in_network < unsent && in_network <= in_window;
     if ((n == unsent && (!c->held || c->fin_queued)) || c->probe_due)
-        return MIN(n, most);
+        return at_once(c, n);
     if (n < mss) {
         bool alone = tcp_flight(c) == 0 && !c->held;
         return !c->limited_by_cwnd && n >= c->snd_wnd_max / 2 && (alone || n < unsent) ? n : 0;
     }
     n = n / mss * mss;
     /* A third of the window still has to be acknowledged: larger super-segments then. */
-    u32 whole = MIN(c->cwnd, c->snd_wnd);
-    if (c->recovery == TCP_OPEN && n < MIN(most, whole / 3) && n < unsent && tcp_flight(c) > whole / 2)
+    u32 whole = MIN(c->cwnd, c->snd_wnd), most = at_once(c, unsent);
+    if (c->recovery == TCP_OPEN && n < MIN(most, whole / 3) && tcp_flight(c) > whole / 2)
         return 0;
     return MIN(n, most);
 }
@@ -198,8 +201,9 @@ static bool send_lost(struct tcb *c, u64 now)
 {
     u32 seq, n;
     while (tcp_next_lost(c, &seq, &n)) {
-        u32 text = seq_lt(seq, c->snd_end) ? MIN(n, wrap_sub32(c->snd_end, seq)) : 0, length;
-        if (!send_segment(c, seq, MIN(text, super_bytes(c)), &length, now))
+        u32 text = seq_lt(seq, c->snd_end) ? MIN(n, wrap_sub32(c->snd_end, seq)) : 0;
+        u32 length;
+        if (!send_segment(c, seq, at_once(c, text), &length, now))
             return false;
         if (length == 0)
             break;
