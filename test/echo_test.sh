@@ -32,6 +32,13 @@ over_user() {
     check echo_user_stops_at_sigterm [ "$pith_status" = 0 ]
     gone() { [ -n "$passt" ] && ! grep -q "State:.[RSD]" "/proc/$passt/status"; } # or a zombie of init's
     check echo_user_leaves_no_passt wait_for 20 gone
+
+    start_user echo -p "$port:7"
+    passt_pid() { passt=$(pgrep -P "$pith_pid" passt); }
+    wait_for 50 user_client tcp 127.0.0.1 "$port" 10 && passt_pid && kill "$passt"
+    wait "$pith_pid"
+    check echo_user_ends_when_passt_does [ $? = 1 ]
+    pith_pid=
 }
 
 if [ -x /usr/bin/passt ]; then over_user; else skip echo_user: passt is not installed; fi

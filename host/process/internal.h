@@ -25,6 +25,7 @@ struct process {
     u64 spin_ns;
     bool core;
     bool guards_are_mappings;
+    bool device_lost;            /* the other side of one is gone for good */
     bool traffic;                /* the last wait ended because a device was ready */
     u64 frames;                  /* received since then */
     volatile sig_atomic_t stops; /* how often the user asked it to end */

@@ -87,6 +87,18 @@ static u64 ready_in_hand(u64 readable, u64 writable)
     return ready;
 }
 
+/* An image whose device is gone for good is asked to end, and its end is a failure:
+ * whoever watches over it can start it again. */
+static void notice_loss(void)
+{
+    for (u32 i = 0; i < process.devices_n && !process.device_lost; i++) {
+        if (process.nets[i] && process.nets[i]->fd < 0) {
+            process.device_lost = true;
+            process.stop_unseen = 1;
+        }
+    }
+}
+
 static u64 take_stop(void)
 {
     if (!process.stop_unseen)
@@ -127,6 +139,7 @@ static u64 wait_for(u64 readable, u64 writable, u64 deadline)
 {
     struct pollfd fds[PROCESS_DEVICES_MAX];
     u32 devices[PROCESS_DEVICES_MAX], n = 0;
+    notice_loss();
     u64 ready = ready_in_hand(readable, writable) | take_stop(), now = clock_mono();
     if (ready || now >= deadline)
         return ready;
@@ -166,7 +179,7 @@ static i64 guard(void *page)
 
 noreturn_ static void leave(u32 code)
 {
-    _exit((int)(code & 0xff));
+    _exit((code & 0xff) != 0 ? (int)(code & 0xff) : process.device_lost);
 }
 
 const struct host_table process_table = {
