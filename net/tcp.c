@@ -64,7 +64,7 @@ void tcp_close_all(struct stack *s, u64 now)
         struct map_node *n;
         while ((n = *map_buckets_at(t->by_tuple.buckets, i)) != NULL) {
             struct tcb *c = CONTAINER(n, struct tcb, node);
-            if (c->state != TCP_SYN_SENT)
+            if (c->state != TCP_SYN_SENT && !tcp_fin_sent(c)) /* after a FIN there is no more to say */
                 tcp_send_reset(c, now);
             tcp_conn_end(c, ERR_CLOSED);
         }
