@@ -20,7 +20,8 @@ capture_has_at_most() {
 }
 
 relay tcp_linux_clean 0 0 10 1000000
-check tcp_linux_no_needless_retransmission capture_has_at_most 5 'ip.src == 10.9.1.2 && tcp.analysis.retransmission'
+again='ip.src == 10.9.1.2 && tcp.analysis.retransmission'
+check tcp_linux_no_needless_retransmission capture_has_at_most 5 "$again"
 relay tcp_linux_1_percent_lost 1 0 10 2000000
 relay tcp_linux_5_percent_lost_and_reordered 5 20 20 500000
 check tcp_linux_nothing_malformed capture_has_at_most 0 _ws.malformed

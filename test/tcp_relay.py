@@ -93,8 +93,8 @@ def main():
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setblocking(False)
     tap_fd, stop, counts = tap(), threading.Event(), {"frames": 0, "lost": 0, "full": 0}
-    guest = subprocess.Popen([PITH, "run", "echo", "--net", f"fd:{theirs.fileno()}", "--ip", "10.9.1.2/24", *PCAP],
-                             pass_fds=[theirs.fileno()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    command = [PITH, "run", "echo", "--net", f"fd:{theirs.fileno()}", "--ip", "10.9.1.2/24", *PCAP]
+    guest = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     theirs.close()
     thread = threading.Thread(target=relay, args=(tap_fd, ours, stop, counts))
     thread.start()
