@@ -18,16 +18,7 @@ static inline struct reader reader_of(struct view v)
 }
 
 /* The next n bytes, in place. */
-static inline struct view get_bytes(struct reader *r, size_t n)
-{
-    if (unlikely(r->bad || n > r->rest.n)) {
-        r->bad = true;
-        return VIEW_NONE;
-    }
-    struct view taken = view_first(r->rest, n);
-    r->rest = view_from(r->rest, n);
-    return taken;
-}
+struct view get_bytes(struct reader *r, size_t n);
 
 static inline void get_skip(struct reader *r, size_t n)
 {
@@ -87,20 +78,13 @@ BASE_STORE(le64, u64, BASE_SAME)
 #pragma clang unsafe_buffer_usage end
 #endif
 
-#define BASE_GET(name, type)                             \
-    static inline type get_##name(struct reader *r)      \
-    {                                                    \
-        struct view b = get_bytes(r, sizeof(type));      \
-        return unlikely(r->bad) ? 0 : load_##name(b, 0); \
-    }
-BASE_GET(u8, u8)
-BASE_GET(be16, u16)
-BASE_GET(be32, u32)
-BASE_GET(be64, u64)
-BASE_GET(le16, u16)
-BASE_GET(le32, u32)
-BASE_GET(le64, u64)
-#undef BASE_GET
+u8 get_u8(struct reader *r);
+u16 get_be16(struct reader *r);
+u32 get_be32(struct reader *r);
+u64 get_be64(struct reader *r);
+u16 get_le16(struct reader *r);
+u32 get_le32(struct reader *r);
+u64 get_le64(struct reader *r);
 
 struct writer {
     struct span out;
@@ -119,49 +103,15 @@ static inline struct view written(const struct writer *w)
 }
 
 /* Room for the next n bytes; an empty span when there is none. */
-static inline struct span put_room(struct writer *w, size_t n)
-{
-    if (unlikely(w->full || n > w->out.n - w->n)) {
-        w->full = true;
-        return SPAN_NONE;
-    }
-    struct span room = span_sub(w->out, w->n, n);
-    w->n += n;
-    return room;
-}
-
-static inline void put_bytes(struct writer *w, struct view v)
-{
-    struct span room = put_room(w, v.n);
-    if (likely(!w->full))
-        copy(room, v);
-}
-
-static inline void put_zeroes(struct writer *w, size_t n)
-{
-    fill(put_room(w, n), 0);
-}
-
-static inline void put_u8(struct writer *w, u8 x)
-{
-    struct span room = put_room(w, 1);
-    if (likely(!w->full))
-        span_set(room, 0, x);
-}
-
-#define BASE_PUT(name, type)                                \
-    static inline void put_##name(struct writer *w, type x) \
-    {                                                       \
-        struct span room = put_room(w, sizeof x);           \
-        if (likely(!w->full))                               \
-            store_##name(room, 0, x);                       \
-    }
-BASE_PUT(be16, u16)
-BASE_PUT(be32, u32)
-BASE_PUT(be64, u64)
-BASE_PUT(le16, u16)
-BASE_PUT(le32, u32)
-BASE_PUT(le64, u64)
-#undef BASE_PUT
+struct span put_room(struct writer *w, size_t n);
+void put_bytes(struct writer *w, struct view v);
+void put_zeroes(struct writer *w, size_t n);
+void put_u8(struct writer *w, u8 x);
+void put_be16(struct writer *w, u16 x);
+void put_be32(struct writer *w, u32 x);
+void put_be64(struct writer *w, u64 x);
+void put_le16(struct writer *w, u16 x);
+void put_le32(struct writer *w, u32 x);
+void put_le64(struct writer *w, u64 x);
 
 #endif
