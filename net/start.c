@@ -11,7 +11,7 @@ KEY(hostname, KEY_TEXT, "", "name to tell the DHCP server");
  * besides its buffers, what those get of the rest, and what one of them may have. */
 enum {
     CONNECTION_BYTES = 1024,
-    BUFFER_PERCENT = 60,
+    BUFFER_PERCENT = 90,
     BUFFER_MIN_BYTES = 64 << 10,
     SEND_MAX_BYTES = 4 << 20,
     RECEIVE_MAX_BYTES = 1 << 20,

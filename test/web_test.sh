@@ -88,7 +88,7 @@ ab_is_served() {
 # Half of the rate and more: neighbours on the machine take their part. `make bench` measures.
 slow_clients_harm_nobody() {
     alone=$(rate_of 2)
-    client slow 900 8 >"$net_tmp/slow" &
+    ip netns exec "$net_name" python3 test/web_client.py slow 900 20 >"$net_tmp/slow" &
     slow=$!
     wait_for 50 grep -q connected "$net_tmp/slow"
     beside=$(rate_of 3)

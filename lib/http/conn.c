@@ -4,7 +4,7 @@
 
 enum {
     PIPELINE_MAX = 32,        /* requests answered before others get their turn */
-    ROOM_LEAST = 2048,        /* to send: an answer of the dispatcher's own fits */
+    ROOM_LEAST = 512,         /* to send: the dispatcher's own last words fit */
     LINGER_BYTES = 256 * 1024,
     LINGER_TIMES = 30,
 };
