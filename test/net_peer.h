@@ -18,7 +18,8 @@
 
 #define IP4(a, b, c, d) ((u32)(a) << 24 | (u32)(b) << 16 | (u32)(c) << 8 | (u32)(d))
 
-static const u32 US = IP4(10, 0, 0, 1), PEER = IP4(10, 0, 0, 2), GATEWAY = IP4(10, 0, 0, 254);
+__attribute__((unused)) static const u32 US = IP4(10, 0, 0, 1), PEER = IP4(10, 0, 0, 2),
+                                         GATEWAY = IP4(10, 0, 0, 254);
 
 struct peer {
     struct sim_link *link;
@@ -29,7 +30,7 @@ struct peer {
     size_t packet_n;
 };
 
-static struct stack_config peer_config(void)
+__attribute__((unused)) static struct stack_config peer_config(void)
 {
     return (struct stack_config){
         .ip = US,
@@ -43,7 +44,7 @@ static struct stack_config peer_config(void)
     };
 }
 
-static struct peer *peer_start(const struct stack_config *config, u32 features)
+__attribute__((unused)) static struct peer *peer_start(const struct stack_config *config, u32 features)
 {
     struct peer *p = NEW(sim_arena(), struct peer);
     p->link = sim_link_new(NULL);
@@ -56,12 +57,12 @@ static struct peer *peer_start(const struct stack_config *config, u32 features)
     return p;
 }
 
-static u64 peer_after(u64 ms)
+__attribute__((unused)) static u64 peer_after(u64 ms)
 {
     return clock_mono_ns() + ms * NS_PER_MS;
 }
 
-static void peer_arp(struct peer *p, u16 op, u64 to, struct arp a)
+__attribute__((unused)) static void peer_arp(struct peer *p, u16 op, u64 to, struct arp a)
 {
     u8 frame[64];
     struct writer w = writer_of(SPAN_OF(frame));
@@ -72,7 +73,7 @@ static void peer_arp(struct peer *p, u16 op, u64 to, struct arp a)
 }
 
 /* An IP packet to the stack; `h` lacks only length and addresses left 0. */
-static void peer_ip(struct peer *p, struct ipv4 h, struct view payload)
+__attribute__((unused)) static void peer_ip(struct peer *p, struct ipv4 h, struct view payload)
 {
     static u8 frame[66000];
     struct writer w = writer_of(SPAN_OF(frame));
@@ -87,14 +88,15 @@ static void peer_ip(struct peer *p, struct ipv4 h, struct view payload)
     sim_send(p->dev, written(&w));
 }
 
-static void put_sum_at(struct span packet, size_t at, u32 sum)
+__attribute__((unused)) static void put_sum_at(struct span packet, size_t at, u32 sum)
 {
     store_be16(packet, at, 0);
     store_be16(packet, at, (u16)(0xffff - ip_sum_fold(ip_sum(view_of(packet), sum))));
 }
 
 /* A datagram made whole, in `out`, to be sent at once or in pieces. */
-static struct view peer_udp_packet(struct span out, u16 from, u16 to, struct view data)
+__attribute__((unused)) static struct view peer_udp_packet(struct span out, u16 from, u16 to,
+                                                           struct view data)
 {
     struct writer w = writer_of(out);
     udp_encode(&w, &(struct udp){.from = from, .to = to, .length = (u16)(UDP_HEADER + data.n)});
@@ -104,13 +106,13 @@ static struct view peer_udp_packet(struct span out, u16 from, u16 to, struct vie
     return view_of(packet);
 }
 
-static void peer_udp(struct peer *p, u16 from, u16 to, struct view data)
+__attribute__((unused)) static void peer_udp(struct peer *p, u16 from, u16 to, struct view data)
 {
     static u8 packet[65536];
     peer_ip(p, (struct ipv4){.protocol = IP_UDP}, peer_udp_packet(SPAN_OF(packet), from, to, data));
 }
 
-static struct view peer_icmp_packet(struct span out, const struct icmp *m)
+__attribute__((unused)) static struct view peer_icmp_packet(struct span out, const struct icmp *m)
 {
     struct writer w = writer_of(out);
     icmp_encode(&w, m);
@@ -120,14 +122,14 @@ static struct view peer_icmp_packet(struct span out, const struct icmp *m)
     return view_of(packet);
 }
 
-static void peer_icmp(struct peer *p, const struct icmp *m)
+__attribute__((unused)) static void peer_icmp(struct peer *p, const struct icmp *m)
 {
     static u8 packet[65536];
     peer_ip(p, (struct ipv4){.protocol = IP_ICMP}, peer_icmp_packet(SPAN_OF(packet), m));
 }
 
 /* The next frame of a type within a time; what else comes is passed over. */
-static bool peer_next(struct peer *p, u16 type, struct eth *out, u64 ms)
+__attribute__((unused)) static bool peer_next(struct peer *p, u16 type, struct eth *out, u64 ms)
 {
     u64 deadline = peer_after(ms);
     struct net_rx rx;
@@ -140,14 +142,14 @@ static bool peer_next(struct peer *p, u16 type, struct eth *out, u64 ms)
     return false;
 }
 
-static bool peer_next_arp(struct peer *p, struct arp *out, u64 ms)
+__attribute__((unused)) static bool peer_next_arp(struct peer *p, struct arp *out, u64 ms)
 {
     struct eth e;
     return peer_next(p, ETH_ARP, &e, ms) && arp_decode(e.payload, out) == OK;
 }
 
 /* Answers ARP questions for PEER and GATEWAY on the way. */
-static bool peer_next_ip(struct peer *p, struct ipv4 *out, u64 ms)
+__attribute__((unused)) static bool peer_next_ip(struct peer *p, struct ipv4 *out, u64 ms)
 {
     u64 deadline = peer_after(ms);
     struct net_rx rx;
@@ -168,7 +170,8 @@ static bool peer_next_ip(struct peer *p, struct ipv4 *out, u64 ms)
 }
 
 /* Whole datagrams only: collects fragments that come in order. */
-static bool peer_next_datagram(struct peer *p, struct ipv4 *out, struct span into, u64 ms)
+__attribute__((unused)) static bool peer_next_datagram(struct peer *p, struct ipv4 *out, struct span into,
+                                                       u64 ms)
 {
     size_t n = 0;
     do {
@@ -181,7 +184,7 @@ static bool peer_next_datagram(struct peer *p, struct ipv4 *out, struct span int
     return true;
 }
 
-static struct view pattern(struct span into, u32 seed)
+__attribute__((unused)) static struct view pattern(struct span into, u32 seed)
 {
     struct random r;
     random_seed(&r, seed);
