@@ -236,7 +236,7 @@ void tcp_established(struct tcb *c, u64 now)
     c->retransmit_at = FOREVER;
     c->progress_ms = c->sent_ms = tcp_ms(now);
     if (c->rtt_timing)
-        tcp_rtt_sample(c, (u32)MIN((now - c->rtt_start) / NS_PER_US, (u64)TCP_RTO_MAX_US));
+        tcp_rtt_sample(c, MIN(wrap_sub32(tcp_us(now), c->rtt_start_us), TCP_RTO_MAX_US));
     c->rtt_timing = false;
     c->idle_at = sat_add(now, c->tcp->keepalive_ns);
     tcp_timer_arm(c);

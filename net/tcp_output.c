@@ -155,7 +155,7 @@ static bool send_syn(struct tcb *c, u64 now)
     c->syn_due = false;
     c->rcv_acked = c->rcv_nxt;
     if (c->backoff == 0) {
-        c->rtt_start = now;
+        c->rtt_start_us = tcp_us(now);
         c->rtt_seq = c->iss;
         c->rtt_timing = true;
     }
@@ -223,7 +223,7 @@ static void note_sent(struct tcb *c, u32 length, u64 now)
     if (!c->time_ok && !c->rtt_timing && c->recovery == TCP_OPEN) {
         c->rtt_timing = true;
         c->rtt_seq = c->snd_nxt;
-        c->rtt_start = now;
+        c->rtt_start_us = tcp_us(now);
     }
     c->snd_nxt = wrap_add32(c->snd_nxt, length);
     c->sent_ms = tcp_ms(now);

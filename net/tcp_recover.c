@@ -290,7 +290,7 @@ static void sample(struct tcb *c, const struct tcp_options *o, u64 now)
         if (ms < TCP_RTO_MAX_US / 1000)
             tcp_rtt_sample(c, ms * 1000);
     } else if (c->rtt_timing && seq_lt(c->rtt_seq, c->snd_una)) {
-        tcp_rtt_sample(c, (u32)MIN((now - c->rtt_start) / NS_PER_US, (u64)TCP_RTO_MAX_US));
+        tcp_rtt_sample(c, MIN(wrap_sub32(tcp_us(now), c->rtt_start_us), TCP_RTO_MAX_US));
         c->rtt_timing = false;
     }
 }
