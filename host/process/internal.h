@@ -26,7 +26,7 @@ struct process {
     bool core;
     bool guards_are_mappings;
     bool device_lost;            /* the other side of one is gone for good */
-    bool traffic;                /* the last wait ended because a device was ready */
+    bool traffic;                /* the last wait ended soon because a device was ready */
     u64 frames;                  /* received since then */
     volatile sig_atomic_t stops; /* how often the user asked it to end */
     volatile sig_atomic_t stop_unseen;

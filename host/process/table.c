@@ -12,7 +12,12 @@
 #include "host/process/internal.h"
 #include "sig/idle.h"
 
-enum { BURST_MAX = 1024, ENTROPY_MAX = 256, SPIN_FRAMES = 2 };
+enum {
+    BURST_MAX = 1024,
+    ENTROPY_MAX = 256,
+    SPIN_FRAMES = 2, /* since the last wait: more are a burst */
+    SPIN_GAPS = 10,  /* times the length of a spin: soon */
+};
 
 static u64 now_ns(clockid_t clock)
 {
@@ -151,19 +156,22 @@ static u64 wait_for(u64 readable, u64 writable, u64 deadline)
             devices[n++] = i;
         }
     }
-    /* Waking from sleep costs more than looking for a while; but only traffic makes
-     * more traffic likely, and where frames come in bursts the next one may as well
+    /* Waking from sleep costs more than looking for a while. But only what came soon is
+     * likely to come soon again, and where frames come in bursts the next one may as well
      * gather while we sleep: 64 busy connections then cost 0.5 us less a request. */
+    u64 start = now;
     if (process.traffic && process.frames <= SPIN_FRAMES && n > 0) {
-        u64 until = MIN(sat_add(now, process.spin_ns), deadline);
+        u64 until = MIN(sat_add(start, process.spin_ns), deadline);
         while (!ready && now < until && !process.stop_unseen) {
             ready = poll_for(fds, devices, n, 0);
             now = clock_mono();
         }
     }
-    if (!ready && now < deadline)
+    if (!ready && now < deadline) {
         ready = poll_for(fds, devices, n, deadline - now);
-    process.traffic = ready != 0;
+        now = clock_mono();
+    }
+    process.traffic = ready && now - start < SPIN_GAPS * process.spin_ns;
     process.frames = 0;
     return ready | take_stop();
 }
