@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,12 +19,6 @@
 #include "base/hash.h"
 #include "base/num.h"
 #include "host/process/net_back.h"
-
-/* Since Linux 6.2; not in the headers of Debian 12. */
-#ifndef TUN_F_USO4
-#define TUN_F_USO4 0x20
-#define TUN_F_USO6 0x40
-#endif
 
 /* struct virtio_net_hdr without num_buffers, which the kernel would fill with a zero in a
  * step of its own. */
@@ -123,14 +119,22 @@ static const struct process_net_ops tap_ops = {
     .close = net_close_fd,
 };
 
-/* The best set of offloads that the kernel takes. UDP super-frames are asked for to learn
- * whether this kernel knows them, then only sent: an image need not receive them. */
+/* Linux takes UDP super-frames since 6.2. Trying it out would turn them on for receiving,
+ * which no image needs, and each TUNSETOFFLOAD takes 30 us of the start. */
+static u32 sendable_uso(void)
+{
+    struct utsname u;
+    unsigned major = 0, minor = 0;
+    if (uname(&u) != 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+        return 0;
+    return major > 6 || (major == 6 && minor >= 2) ? NET_USO : 0;
+}
+
+/* The best set of offloads that the kernel takes. */
 static u32 negotiate_offloads(int fd)
 {
-    const unsigned tso = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
-    u32 uso = ioctl(fd, TUNSETOFFLOAD, tso | TUN_F_USO4 | TUN_F_USO6) == 0 ? NET_USO : 0;
-    if (ioctl(fd, TUNSETOFFLOAD, tso) == 0)
-        return NET_CSUM | NET_RX_CSUM | NET_TSO4 | NET_TSO6 | uso;
+    if (ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) == 0)
+        return NET_CSUM | NET_RX_CSUM | NET_TSO4 | NET_TSO6 | sendable_uso();
     if (ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM) == 0)
         return NET_CSUM | NET_RX_CSUM;
     return 0;
@@ -138,16 +142,41 @@ static u32 negotiate_offloads(int fd)
 
 /* The image's address on the wire: made from the interface's own, so that it is the same
  * after a restart (neighbours keep their ARP entries) and another one on every interface. */
-static void derive_mac(u8 mac[6], const struct ifreq *interface)
+static void derive_mac(u8 mac[6], int fd, const struct ifreq *interface)
 {
-    const u8 *own = (const u8 *)interface->ifr_hwaddr.sa_data;
-    u64 hash = siphash13((struct hash_key){0}, (struct view){own, 6});
+    struct ifreq req = *interface;
+    if (ioctl(fd, SIOCGIFHWADDR, &req) != 0) {
+        net_random_mac(mac);
+        return;
+    }
+    u64 hash = siphash13((struct hash_key){0}, (struct view){(const u8 *)req.ifr_hwaddr.sa_data, 6});
     memcpy(mac, &hash, 6);
     mac[0] = (u8)((mac[0] & 0xfc) | 0x02); /* locally administered, unicast */
 }
 
+/* What any socket can be asked about an interface. */
+struct facts {
+    bool found, up;
+    int mtu;
+};
+
+static struct facts ask(const struct ifreq *interface)
+{
+    struct facts f = {.mtu = 1500};
+    struct ifreq req = *interface;
+    int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (s < 0)
+        return f;
+    f.found = ioctl(s, SIOCGIFFLAGS, &req) == 0;
+    f.up = f.found && (req.ifr_flags & IFF_UP);
+    if (f.found && ioctl(s, SIOCGIFMTU, &req) == 0)
+        f.mtu = req.ifr_mtu;
+    close(s);
+    return f;
+}
+
 /* From here on `fd` is attached to an interface. */
-static struct process_net *tap_device(int fd, const struct ifreq *interface, u32 head,
+static struct process_net *tap_device(int fd, const struct ifreq *interface, u32 head, int mtu,
                                       const struct refusal *r)
 {
     struct tap_net *t = calloc(1, sizeof *t);
@@ -155,17 +184,8 @@ static struct process_net *tap_device(int fd, const struct ifreq *interface, u32
         return refuse(r, "no memory for a network device");
     t->net = (struct process_net){.ops = &tap_ops, .fd = fd, .pcap_fd = -1};
     t->head = head;
-    t->net.about = (struct host_device){.mtu = 1500};
-
-    struct ifreq req = *interface;
-    if (ioctl(fd, SIOCGIFHWADDR, &req) == 0)
-        derive_mac(t->net.about.mac, &req);
-    req = *interface;
-    int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (s >= 0 && ioctl(s, SIOCGIFMTU, &req) == 0)
-        t->net.about.mtu = (u16)(req.ifr_mtu < 576 ? 576 : req.ifr_mtu > 9000 ? 9000 : req.ifr_mtu);
-    if (s >= 0)
-        close(s);
+    t->net.about = (struct host_device){.mtu = (u16)MIN(MAX(mtu, 576), 9000)};
+    derive_mac(t->net.about.mac, fd, interface);
     if (head)
         t->net.about.features = negotiate_offloads(fd);
     return &t->net;
@@ -201,29 +221,6 @@ static void *explain_attach(int error, const char *name, const struct refusal *r
     }
 }
 
-/* TUNSETIFF would make an interface that is not there, so look first. */
-static bool interface_is_up(const char *name, const struct refusal *r)
-{
-    struct ifreq req = {0};
-    memcpy(req.ifr_name, name, strlen(name));
-    int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    int found = s < 0 ? -1 : ioctl(s, SIOCGIFFLAGS, &req);
-    if (s >= 0)
-        close(s);
-    if (found != 0) {
-        refuse(r,
-               "--net tap:%s: no such interface; make it as root: ip tuntap add %s mode tap user $USER && "
-               "ip addr add 10.9.0.1/24 dev %s && ip link set %s up",
-               name, name, name, name);
-        return false;
-    }
-    if (!(req.ifr_flags & IFF_UP)) {
-        refuse(r, "--net tap:%s: the interface is down; as root: ip link set %s up", name, name);
-        return false;
-    }
-    return true;
-}
-
 struct process_net *net_tap_open(const char *name, const struct refusal *r)
 {
     struct ifreq interface = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
@@ -232,8 +229,15 @@ struct process_net *net_tap_open(const char *name, const struct refusal *r)
     if (n == 0 || n >= sizeof interface.ifr_name)
         return refuse(r, "--net tap:%s: an interface name has 1 to 15 characters", name);
     memcpy(interface.ifr_name, name, n);
-    if (!interface_is_up(name, r))
-        return NULL;
+    /* TUNSETIFF would make an interface that is not there, so look first. */
+    struct facts facts = ask(&interface);
+    if (!facts.found)
+        return refuse(r,
+                      "--net tap:%s: no such interface; make it as root: ip tuntap add %s mode tap user "
+                      "$USER && ip addr add 10.9.0.1/24 dev %s && ip link set %s up",
+                      name, name, name, name);
+    if (!facts.up)
+        return refuse(r, "--net tap:%s: the interface is down; as root: ip link set %s up", name, name);
 
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
@@ -246,7 +250,7 @@ struct process_net *net_tap_open(const char *name, const struct refusal *r)
     else if (ioctl(fd, TUNSETVNETHDRSZ, &head) != 0)
         refuse(r, "--net tap:%s: no virtio headers of %d bytes: %s", name, head, strerror(errno));
     else
-        net = tap_device(fd, &interface, (u32)head, r);
+        net = tap_device(fd, &interface, (u32)head, facts.mtu, r);
     if (!net)
         close(fd);
     return net;
@@ -267,5 +271,5 @@ struct process_net *net_tap_adopt(int fd, const struct refusal *r)
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
         return refuse(r, "--net fd:%d: %s", fd, strerror(errno));
-    return tap_device(fd, &interface, (u32)head, r);
+    return tap_device(fd, &interface, (u32)head, ask(&interface).mtu, r);
 }
