@@ -83,8 +83,9 @@ $(B)/image/%.o: %.S | build-packages
 # For `pith build`: the same objects in one file, and the flags as C strings.
 $(B)/lib/libpith.a: $(IMAGE_O)
 	@mkdir -p $(@D)
-	@rm -f $@
-	llvm-ar-19 qcs $@ $^
+	@rm -f $@.new
+	llvm-ar-19 qcs $@.new $^
+	@mv $@.new $@
 c_words = $(foreach word,$1,"$(word)",)
 $(B)/gen/profile.h: Makefile
 	@mkdir -p $(@D)

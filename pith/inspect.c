@@ -131,6 +131,13 @@ static void print_about(const struct image *i)
     print_keys(m);
 }
 
+/* What the symbols' own table and names take. */
+static u64 symbol_bytes(const struct image *i)
+{
+    struct elf_symbols s;
+    return elf_symbols(&i->elf, &s) == OK ? s.table.n + s.names.n : 0;
+}
+
 static void print_rooms(const struct image *i, const struct symbols *s)
 {
     struct room_size rooms[ROOMS_MAX];
@@ -146,8 +153,10 @@ static void print_rooms(const struct image *i, const struct symbols *s)
                rooms[k].data, rooms[k].zero);
         total += rooms[k].code + rooms[k].data;
     }
-    printf("  %" PRIu64 " bytes of the file are texts, headers, symbols, padding and the seal\n",
-           sat_sub(i->file.bytes.n - i->bundle.n, total));
+    u64 names = symbol_bytes(i);
+    printf("  %7" PRIu64 " bytes of symbols, for crash reports and debuggers\n", names);
+    printf("  %7" PRIu64 " bytes of texts, headers, padding and the seal\n",
+           sat_sub(i->file.bytes.n - i->bundle.n, total + names));
 }
 
 static int larger_first(const void *a, const void *b)
@@ -261,7 +270,8 @@ static void print_json(const struct image *i, const struct symbols *s, const str
     json_text("about", m->about.about);
     json_text("path", i->path);
     json_text("build_id", id);
-    printf("  \"file_bytes\": %zu,\n  \"needs_data\": %s,\n", i->file.bytes.n,
+    printf("  \"file_bytes\": %zu,\n  \"symbol_bytes\": %" PRIu64 ",\n  \"needs_data\": %s,\n",
+           i->file.bytes.n, symbol_bytes(i),
            m->about.flags & MANIFEST_BUNDLE && i->bundle.n == 0 ? "true" : "false");
     printf("  \"devices\": [");
     for (u32 k = 0; k < m->devices_n; k++)

@@ -166,8 +166,8 @@ void show_file(const struct bundle *b, u32 index)
     console_write(written(&w));
 }
 END
-(cd "$tmp/show" && "$pith" build) >"$out" 2>&1
-check "a directory becomes an image and its debug information, and no more" \
+check "a directory becomes an image" sh -c "cd '$tmp/show' && '$pith' build"
+check "and its debug information, and no more" \
     test "$(cd "$tmp/show" && echo *)" = "main.c show.c show.debug show.h show.pith"
 says "the image runs on a directory" "^-/index.html" "$pith" run "$tmp/show/show.pith" "$site" --mark=-
 says "it runs on a bundle" "^\*/index.html" "$pith" run "$tmp/show/show.pith" "$tmp/a.bundle"
