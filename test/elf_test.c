@@ -169,6 +169,9 @@ TEST(unsafe_images_are_refused)
     CHECK_EQ(elf_decode(&e, image()), ERR_MALFORMED);
     CHECK(strstr(e.wrong, "share a page"));
     restore();
+    put64(code + 40, load_le64(image(), code + 40) + ELF_PAGE); /* code that is not in the file */
+    CHECK_EQ(elf_decode(&e, image()), ERR_MALFORMED);
+    restore();
     put64(code + 40, (u64)1 << 62); /* memory without end */
     CHECK_EQ(elf_decode(&e, image()), ERR_MALFORMED);
     restore();

@@ -80,6 +80,12 @@ for how in stop forever; do
     fi
     exec 9<&-
 done
+"$pith" run "$crash" --how forever >"$out" 2>&1 &
+pid=$!
+sleep 0.2
+kill -INT $pid && sleep 0.2 && kill -INT $pid
+wait $pid
+[ $? = 130 ] && ok 'a second SIGINT ends it' || not_ok 'a second SIGINT ends it'
 rm -f "$tmp/said"
 "$pith" run "$crash" --how nothing >"$out" 2>&1
 [ $? = 1 ] && grep -q '^crash: invalid$' "$out" && ok 'an appliance that fails is exit code 1' ||

@@ -82,6 +82,8 @@ static enum err take_load(struct elf *e, const struct program_header *p)
         return malformed(e, "is truncated: a segment lies past its end");
     if (p->mem_n > ELF_IMAGE_MAX || p->address > ELF_IMAGE_MAX - p->mem_n)
         return malformed(e, "is damaged: a segment lies outside of the address space of an image");
+    if (!(p->flags & ELF_W) && p->file_n != p->mem_n)
+        return malformed(e, "is damaged: what is not writable is not all in the file");
     if (p->file_n > p->mem_n || p->mem_n == 0 || p->address % ELF_PAGE != p->offset % ELF_PAGE)
         return malformed(e, "is damaged: a segment makes no sense");
     if ((p->flags & ELF_W) && (p->flags & ELF_X))

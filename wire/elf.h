@@ -21,7 +21,7 @@ enum elf_flags { ELF_X = 1, ELF_W = 2, ELF_R = 4 };
 /* A PT_LOAD: offset and address agree within a page; no two share a page. */
 struct elf_segment {
     u64 offset, file_n; /* in the file */
-    u64 address, mem_n; /* from the image's base; mem_n >= file_n, the rest is zero */
+    u64 address, mem_n; /* from the image's base; mem_n >= file_n, the rest is zero (only with ELF_W) */
     u32 flags;          /* never ELF_W and ELF_X together */
 };
 

@@ -101,8 +101,7 @@ static bool read_only(u8 *p, size_t n)
     return n == 0 || mprotect(p, pages(n), PROT_READ) == 0;
 }
 
-/* Writable segments lie in the reservation, which is zero where the file has
- * nothing. The others have no such part: a page that held one would be writable. */
+/* Writable segments lie in the reservation, which is zero where the file has nothing. */
 static bool map_segment(const struct process_plan *plan, const struct elf_segment *s)
 {
     u64 slack = s->address % ELF_PAGE;
@@ -113,8 +112,8 @@ static bool map_segment(const struct process_plan *plan, const struct elf_segmen
         return true;
     }
     int access = (s->flags & ELF_R ? PROT_READ : 0) | (s->flags & ELF_X ? PROT_EXEC : 0);
-    return s->file_n == s->mem_n && mmap(start, pages(slack + s->file_n), access, MAP_PRIVATE | MAP_FIXED,
-                                         plan->image_fd, (off_t)(s->offset - slack)) != MAP_FAILED;
+    return mmap(start, pages(slack + s->file_n), access, MAP_PRIVATE | MAP_FIXED, plan->image_fd,
+                (off_t)(s->offset - slack)) != MAP_FAILED;
 }
 
 static bool relocate(const struct elf *e)
