@@ -187,7 +187,8 @@ def ping():
 
 
 try:
-    {f.__name__: f for f in (tcp, small_pieces, half_close, many, beyond_limit, udp, closed_port, ping)}[ACTION]()
+    actions = (tcp, small_pieces, half_close, many, beyond_limit, udp, closed_port, ping)
+    {f.__name__: f for f in actions}[ACTION]()
 except (AssertionError, OSError) as problem:
     print(f"# {ACTION}: {problem}")
     sys.exit(1)

@@ -29,7 +29,8 @@ struct process_net *net_tap_open(const char *name, const struct refusal *r);
 struct process_net *net_tap_adopt(int fd, const struct refusal *r);
 struct process_net *net_message_adopt(int fd, const struct refusal *r);
 struct process_net *net_stream_adopt(int fd, const struct refusal *r);
-struct process_net *net_user_open(const struct process_port *ports, size_t n, const struct refusal *r);
+struct process_net *net_user_open(const struct process_port *ports, size_t n,
+                                  const struct refusal *r);
 
 /* Puts a capture to `file` before an open device. */
 bool net_capture(struct process_net *n, const char *file, const struct refusal *r);
@@ -38,8 +39,8 @@ bool net_capture(struct process_net *n, const char *file, const struct refusal *
  * copy. Answers the frame's bytes, 0 for a frame that makes no sense. */
 size_t net_gather(const struct host_tx *frame, struct iovec *iov, u32 *parts);
 
-/* After a write that failed with `error` (-EAGAIN …): true where the frame is simply lost. False: the device is
- * full (blocked is set), or gone. */
+/* After a write that failed with `error` (-EAGAIN …): true where the frame is simply
+ * lost. False: the device is full (blocked is set), or gone. */
 bool net_lost(struct process_net *n, i64 error);
 
 /* The other side is gone for good: says so and stops polling. */
