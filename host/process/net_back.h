@@ -29,8 +29,7 @@ struct process_net *net_tap_open(const char *name, const struct refusal *r);
 struct process_net *net_tap_adopt(int fd, const struct refusal *r);
 struct process_net *net_message_adopt(int fd, const struct refusal *r);
 struct process_net *net_stream_adopt(int fd, const struct refusal *r);
-struct process_net *net_user_open(const struct process_port *ports, size_t n,
-                                  const struct refusal *r);
+struct process_net *net_user_open(const struct process_port *ports, size_t n, const struct refusal *r);
 
 /* Puts a capture to `file` before an open device. */
 bool net_capture(struct process_net *n, const char *file, const struct refusal *r);
