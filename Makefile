@@ -110,7 +110,8 @@ llvm-objcopy-19 --strip-debug $(@:.pith=.debug) $@
 $(B)/gen/seal $@
 endef
 .SECONDEXPANSION:
-$(APPLIANCES:%=$(B)/%.pith): $(B)/%.pith: $$(addprefix $(B)/image/,$$(addsuffix .o,$$(basename $$(wildcard appliance/$$*/*.c)))) $(IMAGE_O) $(B)/gen/seal
+APPLIANCE_O = $(addprefix $(B)/image/,$(addsuffix .o,$(basename $(wildcard appliance/$*/*.c))))
+$(APPLIANCES:%=$(B)/%.pith): $(B)/%.pith: $$(APPLIANCE_O) $(IMAGE_O) $(B)/gen/seal
 	$(link-image)
 # A checksum at its end, so that a damaged image is refused.
 $(B)/gen/seal: pith/tool/seal.c wire/seal.c $(filter-out base/mem.c,$(wildcard base/*.c)) | build-packages

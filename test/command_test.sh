@@ -116,7 +116,8 @@ chmod 000 "$site/noise.bin"
 user="$([ "$(id -u)" != 0 ] || echo "setpriv --reuid=65534 --regid=65534 --clear-groups")"
 mkdir -m 777 "$tmp/open"
 cp "$pith" "$tmp/open/pith" # the user may not reach this directory
-refuses "a file that may not be read" "Permission denied" $user "$tmp/open/pith" bundle "$site" -o "$tmp/open/x"
+refuses "a file that may not be read" "Permission denied" \
+    $user "$tmp/open/pith" bundle "$site" -o "$tmp/open/x"
 chmod 644 "$site/noise.bin"
 refuses "a file that is no bundle" "not a Pith image" "$pith" bundle --list "$site/numbers.txt"
 refuses "an empty file" "is empty" "$pith" bundle --list "$site/nothing"
