@@ -72,25 +72,25 @@ static enum err meaning(const struct icmp *m)
 }
 
 /* Only about a packet that we can have sent: from our address, its ports at hand,
- * and too big only if it said not to be cut and was bigger than what would fit. */
+ * and too big only if it said not to be cut and was bigger than what would fit. What
+ * fits is remembered for all once TCP has recognised its segment (RFC 5927 §7.2). */
 void icmp_report(struct stack *s, struct view packet, enum err e, u16 mtu, u64 now)
 {
     struct ipv4 h = {0};
     if (ipv4_decode_quoted(packet, &h) != OK || h.src != s->ip || !s->ip || h.offset > 0)
         return;
-    if (h.payload.n < ICMP_QUOTE_MIN)
+    if (h.payload.n < ICMP_QUOTE_MIN || (e == ERR_TOO_BIG && (!h.dont_fragment || h.length <= mtu)))
         return;
-    if (e == ERR_TOO_BIG) {
-        if (!h.dont_fragment || h.length <= mtu)
-            return;
-        mtu = path_learn(s, h.dst, mtu, h.length, now);
-    }
     struct endpoint local = {ip4(h.src), load_be16(h.payload, 0)};
     struct endpoint remote = {ip4(h.dst), load_be16(h.payload, 2)};
-    if (h.protocol == IP_TCP)
-        tcp_icmp(s, e, local, remote, load_be32(h.payload, 4), mtu);
-    else if (h.protocol == IP_UDP)
+    if (h.protocol == IP_UDP)
         udp_icmp(s, e, local, remote);
+    if (h.protocol != IP_TCP)
+        return;
+    if (e == ERR_TOO_BIG)
+        mtu = path_claim(s, h.dst, mtu, h.length);
+    if (tcp_icmp(s, e, local, remote, load_be32(h.payload, 4), mtu) && e == ERR_TOO_BIG)
+        path_learn(s, h.dst, mtu, now);
 }
 
 void icmp_input(struct stack *s, const struct ip_in *in, u64 now)

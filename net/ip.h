@@ -65,7 +65,8 @@ void udp_input(struct stack *s, const struct ip_in *in, u64 now);
 void tcp_input(struct stack *s, const struct ip_in *in, u64 now);
 /* An ICMP error about a packet of ours: its transport header's first 8 bytes. */
 void udp_icmp(struct stack *s, enum err e, struct endpoint local, struct endpoint remote);
-void tcp_icmp(struct stack *s, enum err e, struct endpoint local, struct endpoint remote, u32 seq, u16 mtu);
+/* False: no connection has such a segment in flight, so nobody on its path said so. */
+bool tcp_icmp(struct stack *s, enum err e, struct endpoint local, struct endpoint remote, u32 seq, u16 mtu);
 
 /* The TCP part of the stack: net/tcp*.c, called by net/stack.c. */
 enum err tcp_init(struct stack *s, struct arena *a, const struct stack_config *config);

@@ -60,21 +60,24 @@ static struct path *oldest(struct stack *s)
     return best;
 }
 
-u16 path_learn(struct stack *s, u32 ip, u16 mtu, u16 tried, u64 now)
+u16 path_claim(const struct stack *s, u32 ip, u16 mtu, u16 tried)
 {
-    u16 before = path_mtu(s, ip);
-    u16 after = MAX(mtu ? mtu : plateau_below(tried), (u16)PATH_MTU_MIN);
-    if (after >= before)
-        return before;
+    u16 claimed = MAX(mtu ? mtu : plateau_below(tried), (u16)PATH_MTU_MIN);
+    return MIN(claimed, path_mtu(s, ip));
+}
+
+void path_learn(struct stack *s, u32 ip, u16 mtu, u64 now)
+{
+    if (mtu >= path_mtu(s, ip))
+        return;
     struct path *p = find(s, ip);
     if (!p) {
         p = oldest(s);
         if (!p->ip)
             s->paths.count++;
     }
-    *p = (struct path){.ip = ip, .mtu = after, .expires_at = now + PATH_FORGET_S * NS_PER_S};
+    *p = (struct path){.ip = ip, .mtu = mtu, .expires_at = now + PATH_FORGET_S * NS_PER_S};
     if (!timer_armed(&s->paths.timer))
         timer_set(&s->paths.timer, p->expires_at);
     stack_changed(s);
-    return after;
 }

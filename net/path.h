@@ -30,9 +30,12 @@ void path_init(struct stack *s);
 /* The MTU towards `ip`. */
 u16 path_mtu(const struct stack *s, u32 ip);
 
-/* A router said that only `mtu` bytes fit; 0: an old one that does not say, so the
- * next lower plateau of `tried` is taken (§7.1). Answers what is now the path's MTU,
- * never more than before. */
-u16 path_learn(struct stack *s, u32 ip, u16 mtu, u16 tried, u64 now);
+/* A router said that only `mtu` bytes fit; 0: an old one that does not say, so it is
+ * the next lower plateau of `tried` (§7.1). How much of that we believe: never more
+ * than before, never less than PATH_MTU_MIN. */
+u16 path_claim(const struct stack *s, u32 ip, u16 mtu, u16 tried);
+
+/* Keeps what path_claim answered, once the claim has proved to be in good faith. */
+void path_learn(struct stack *s, u32 ip, u16 mtu, u64 now);
 
 #endif

@@ -56,6 +56,21 @@ static enum err init_parts(struct stack *s, struct arena *a)
     return tcp_init(s, a, &s->config);
 }
 
+/* One call to the host: a start is short. */
+static void take_entropy(struct stack *s)
+{
+    struct {
+        struct hash_key key;
+        u64 ids_key, seed;
+    } e = {0};
+    entropy_fill(SPAN_OF(e));
+    s->key = e.key;
+    s->ids_key = e.ids_key;
+    random_seed(&s->random, e.seed);
+    for (size_t i = 0; i < COUNT(s->ids); i++)
+        AT(s->ids, i) = (u16)(random_u64(&s->random) >> 48);
+}
+
 enum err stack_new(struct stack **out, struct arena *a, struct net_dev *dev,
                    const struct stack_config *config)
 {
@@ -68,10 +83,7 @@ enum err stack_new(struct stack **out, struct arena *a, struct net_dev *dev,
     s->config = *config;
     s->mac = eth_mac(VIEW_OF(dev->mac));
     s->epoch = 1;
-    s->key = entropy_hash_key();
-    s->ids_key = entropy_u64();
-    random_seed(&s->random, entropy_u64());
-    entropy_fill(SPAN_OF(s->ids));
+    take_entropy(s);
     TRY(init_parts(s, a));
     s->source =
         (struct loop_source){.bit = (u64)1 << dev->index, .take = take, .settle = settle, .send = send};

@@ -73,24 +73,25 @@ void tcp_close_all(struct stack *s, u64 now)
 
 /* An error about a segment of ours (RFC 5927): believed only if its sequence number
  * is in flight. A connection that stands outlives it; one being made does not. */
-void tcp_icmp(struct stack *s, enum err e, struct endpoint local, struct endpoint remote, u32 seq, u16 mtu)
+bool tcp_icmp(struct stack *s, enum err e, struct endpoint local, struct endpoint remote, u32 seq, u16 mtu)
 {
     struct tcp *t = stack_tcp(s);
     struct tcp_tuple tuple = {local.ip, remote.ip, local.port, remote.port};
     struct tcb *c = tcp_find(t, &tuple);
     if (!c || seq_lt(seq, c->snd_una) || !seq_lt(seq, c->snd_nxt))
-        return;
+        return false;
     if (e != ERR_TOO_BIG) {
         if (c->state == TCP_SYN_SENT)
             tcp_conn_end(c, e);
-        return;
+        return true;
     }
     if (mtu >= c->route.mtu)
-        return;
+        return true;
     c->route.mtu = mtu;
     tcp_set_mss(c);
     if (c->state >= TCP_ESTABLISHED)
         tcp_all_lost(c); /* RFC 1191 §6.5: at once, and no sign of congestion */
+    return true;
 }
 
 /* ---- names and numbers ---- */

@@ -304,20 +304,32 @@ static void sum_over_odd_parts(void *arg)
 
 /* ---- path MTU ---- */
 
-/* A router's word on a packet of ours. */
-static void too_big(struct peer *p, u32 dst, bool dont_fragment, u16 length, u32 mtu)
+/* A router's word on a segment of ours. */
+struct word {
+    u32 dst;
+    u16 from_port, to_port;
+    u32 seq;
+    bool dont_fragment;
+    u16 length;
+    u32 mtu;
+};
+
+static void too_big(struct peer *p, struct word word)
 {
     u8 quote[28], packet[64];
     struct writer w = writer_of(SPAN_OF(quote));
     struct ipv4 h = {.protocol = IP_TCP,
                      .ttl = 60,
                      .src = US,
-                     .dst = dst,
-                     .length = length,
-                     .dont_fragment = dont_fragment};
+                     .dst = word.dst,
+                     .length = word.length,
+                     .dont_fragment = word.dont_fragment};
     ipv4_encode(&w, &h);
-    put_zeroes(&w, 8);
-    struct icmp m = {.type = ICMP_UNREACHABLE, .code = ICMP_TOO_BIG, .rest = mtu, .payload = written(&w)};
+    put_be16(&w, word.from_port);
+    put_be16(&w, word.to_port);
+    put_be32(&w, word.seq);
+    struct icmp m = {
+        .type = ICMP_UNREACHABLE, .code = ICMP_TOO_BIG, .rest = word.mtu, .payload = written(&w)};
     peer_ip(p, (struct ipv4){.protocol = IP_ICMP, .src = GATEWAY}, peer_icmp_packet(SPAN_OF(packet), &m));
 }
 
@@ -327,30 +339,56 @@ static u16 mtu_to(struct peer *p, u32 ip)
     return fiber_sleep_ns(NS_PER_MS) == OK && ip_route(p->stack, ip4(ip), &route) == OK ? route.mtu : 0;
 }
 
+static const u32 FAR = IP4(192, 0, 2, 1);
+
+static void dial_far(void *arg)
+{
+    struct peer *p = arg;
+    struct stream *s;
+    enum err e = dialer_dial(tcp_dialer(p->stack), (struct endpoint){ip4(FAR), 80}, &s, FOREVER);
+    if (e == OK)
+        stream_abort(s);
+}
+
+/* What is said of a SYN in flight is believed, within reason. */
 static void paths(void *arg)
 {
     (void)arg;
     struct peer *p = start(SIM_FEATURES);
-    const u32 far = IP4(192, 0, 2, 1);
-    CHECK_EQ(mtu_to(p, far), 1500);
-    too_big(p, far, true, 1500, 1400);
-    CHECK_EQ(mtu_to(p, far), 1400);
-    CHECK_EQ(mtu_to(p, far + 1), 1500);
-    too_big(p, far, true, 1500, 1450); /* never up */
-    CHECK_EQ(mtu_to(p, far), 1400);
-    too_big(p, far, true, 1400, 68); /* never below what we believe */
-    CHECK_EQ(mtu_to(p, far), 552);
-    too_big(p, far + 2, true, 1500, 0); /* an old router: the next plateau */
-    CHECK_EQ(mtu_to(p, far + 2), 1492);
-    too_big(p, far + 3, false, 1500, 1000); /* could have been cut */
-    too_big(p, far + 3, true, 900, 1000);   /* would have fitted */
-    CHECK_EQ(mtu_to(p, far + 3), 1500);
-    CHECK(fiber_sleep_ns(601 * NS_PER_S) == OK);
-    CHECK_EQ(mtu_to(p, far), 1500); /* forgotten after ten minutes */
+    struct ipv4 h;
+    struct scope scope;
+    scope_open(&scope, "dialer");
+    CHECK(fiber_spawn(&scope, "dialer", dial_far, p) == OK);
+    CHECK(peer_next_ip(p, &h, 10) && h.protocol == IP_TCP && h.dst == FAR && h.dont_fragment);
+    struct word w = {FAR, load_be16(h.payload, 0), 80, load_be32(h.payload, 4), true, 1500, 1400}, other;
+    other = w, other.seq ^= 0x40000000, too_big(p, other);      /* not in flight */
+    other = w, other.from_port ^= 1, too_big(p, other);         /* no connection of ours */
+    other = w, other.dont_fragment = false, too_big(p, other);  /* could have been cut */
+    other = w, other.length = 900, too_big(p, other);           /* would have fitted */
+    CHECK_EQ(mtu_to(p, FAR), 1500);
+    too_big(p, w);
+    CHECK_EQ(mtu_to(p, FAR), 1400);
+    CHECK_EQ(mtu_to(p, FAR + 1), 1500);
+    other = w, other.mtu = 1450, too_big(p, other); /* never up */
+    CHECK_EQ(mtu_to(p, FAR), 1400);
+    other = w, other.mtu = 0, other.length = 1400, too_big(p, other); /* an old router: the next plateau */
+    CHECK_EQ(mtu_to(p, FAR), 1006);
+    other = w, other.mtu = 68, too_big(p, other); /* never below what we believe */
+    CHECK_EQ(mtu_to(p, FAR), PATH_MTU_MIN);
+    scope_leave(&scope);
+    CHECK(fiber_sleep_ns(615 * NS_PER_S) == OK);
+    CHECK_EQ(mtu_to(p, FAR), 1500); /* forgotten after ten minutes */
+    stack_close(p->stack);
+}
+
+static void paths_bounded(void *arg)
+{
+    (void)arg;
+    struct peer *p = start(SIM_FEATURES);
     for (u32 i = 0; i < 200; i++)
-        too_big(p, far + 100 + i, true, 1500, 1000); /* the table is bounded */
-    CHECK_EQ(mtu_to(p, far + 299), 1000);
-    CHECK_EQ(mtu_to(p, far + 100), 1500);
+        path_learn(p->stack, FAR + i, path_claim(p->stack, FAR + i, 1000, 1500), clock_mono_ns() + i);
+    CHECK_EQ(mtu_to(p, FAR + 199), 1000);
+    CHECK_EQ(mtu_to(p, FAR), 1500);
     CHECK_EQ(p->stack->paths.count, PATHS);
     stack_close(p->stack);
 }
@@ -491,6 +529,11 @@ TEST(paths_are_learned_and_forgotten)
 {
     sim_run(11, paths, NULL);
 }
+TEST(paths_are_bounded)
+{
+    sim_run(14, paths_bounded, NULL);
+}
+
 TEST(configurations_are_checked)
 {
     sim_run(12, configurations, NULL);
@@ -504,4 +547,5 @@ TESTS(CASE(martians_are_dropped), CASE(options_are_skipped), CASE(fragments_come
       CASE(overlapping_fragments_condemn_their_datagram), CASE(unfinished_datagrams_are_bounded),
       CASE(a_missing_fragment_is_reported), CASE(datagrams_of_any_size_go_out),
       CASE(without_help_of_the_device), CASE(through_the_smallest_mtu), CASE(checksums_over_odd_parts),
-      CASE(paths_are_learned_and_forgotten), CASE(configurations_are_checked), CASE(any_bytes_are_survived))
+      CASE(paths_are_learned_and_forgotten), CASE(paths_are_bounded), CASE(configurations_are_checked),
+      CASE(any_bytes_are_survived))
