@@ -230,8 +230,7 @@ void tcp_conn_end(struct tcb *c, enum err why)
     map_remove(&t->by_tuple, &c->node);
     list_remove(&c->output_link);
     tcp_board_free(c);
-    c->snd_cursor = NULL;
-    tcp_queue_free(t, &c->snd, &c->snd_blocks);
+    tcp_send_drop(c);
     tcp_queue_free(t, &c->ooo, &c->ooo_blocks);
     if (c->listener) {
         if (link_listed(&c->accept_link))

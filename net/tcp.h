@@ -57,6 +57,7 @@ struct tcp_buffers {
     size_t untouched;  /* blocks from here on were never used */
     size_t used, peak;
     size_t reserved;   /* of the free ones: promised to payload that lies in the burst */
+    size_t sending;    /* of the used ones: in send queues */
     u64 fail_at;       /* test: the Nth request from now fails; 0: none does */
 };
 
@@ -158,6 +159,7 @@ u32 tcp_send_room(const struct tcb *c);
 size_t tcp_send_copy(struct tcb *c, struct view data);  /* answers how much it took */
 bool tcp_send_static(struct tcb *c, struct view data);  /* all or nothing */
 void tcp_send_acked(struct tcb *c);                /* gives back the blocks below snd_una */
+void tcp_send_drop(struct tcb *c);                 /* all of it */
 u32 tcp_send_gather(struct tcb *c, u32 seq, u32 n, struct ip_tx *t); /* appends; answers how much */
 void tcp_queue_free(struct tcp *t, struct tcp_queue *q, u16 *count);
 

@@ -21,15 +21,24 @@ static size_t held(const struct tcb *c, enum direction way)
     return way == SENDING ? c->snd_blocks : (size_t)c->rcv_blocks + c->ooo_blocks + c->reserved;
 }
 
+/* Free blocks less those that the other direction is sure of: a sixteenth of all, so
+ * that requests get in while answers wait for their ACKs, and answers get out while
+ * requests wait for their ends. */
+static size_t left_for(const struct tcp_buffers *b, enum direction way)
+{
+    size_t receiving = b->used - b->sending + b->reserved;
+    size_t other = way == SENDING ? receiving : b->sending;
+    return (size_t)sat_sub(available(b), sat_sub(b->blocks.n / 16, other));
+}
+
 /* Blocks that the connection may have besides those it holds. As long as a quarter
  * is free it may hold as many as are (each that it takes is also one less, hence the
  * half); then a few; and the last eighth is for those that have none at all in this
- * direction, so that a thousand who are slow leave room for one who is quick, and
- * none waits to send because it has received. */
+ * direction, so that a thousand who are slow leave room for one who is quick. */
 static size_t share(const struct tcb *c, enum direction way)
 {
     const struct tcp_buffers *b = &c->tcp->buffers;
-    size_t left = available(b), mine = held(c, way);
+    size_t left = left_for(b, way), mine = held(c, way);
     if (left > b->blocks.n / 4 && left > mine)
         return MAX((left - mine + 1) / 2, (size_t)sat_sub(TCP_BLOCKS_LEAST, mine));
     size_t most = left > b->blocks.n / 8 ? TCP_BLOCKS_LEAST : 1;
@@ -140,6 +149,7 @@ static struct tcp_block *grow(struct tcb *c)
         c->snd.first = b;
     c->snd.last = b;
     c->snd_blocks++;
+    c->tcp->buffers.sending++;
     return b;
 }
 
@@ -196,8 +206,16 @@ void tcp_send_acked(struct tcb *c)
         c->snd.first = b->next;
         tcp_block_free(c->tcp, b);
         c->snd_blocks--;
+        c->tcp->buffers.sending--;
     }
     c->snd.last = NULL;
+}
+
+void tcp_send_drop(struct tcb *c)
+{
+    c->snd_cursor = NULL;
+    c->tcp->buffers.sending -= c->snd_blocks;
+    tcp_queue_free(c->tcp, &c->snd, &c->snd_blocks);
 }
 
 /* The block that holds `seq`. New data is found from where the last search ended. */

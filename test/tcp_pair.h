@@ -85,10 +85,11 @@ __attribute__((unused)) static bool pair_clean(struct pair *p)
     for (int i = 0; i < 2; i++) {
         struct stack_stats s = stack_stats(i ? p->b : p->a);
         struct tcp *t = stack_tcp(i ? p->b : p->a);
-        if (s.tcp_open != 0 || s.buffer_used_bytes != 0 || t->buffers.reserved != 0 || t->boards.used != 0 ||
-            t->half_open != 0 || t->by_tuple.count != 0) {
+        if (s.tcp_open != 0 || s.buffer_used_bytes != 0 || t->buffers.reserved + t->buffers.sending != 0 ||
+            t->boards.used != 0 || t->half_open != 0 || t->by_tuple.count != 0) {
             printf("# %c: open %u, buffers %zu, reserved %zu, boards %u, half open %u\n", "ab"[i], s.tcp_open,
-                   s.buffer_used_bytes, t->buffers.reserved, t->boards.used, t->half_open);
+                   s.buffer_used_bytes, t->buffers.reserved + t->buffers.sending, t->boards.used,
+                   t->half_open);
             return false;
         }
     }

@@ -211,11 +211,11 @@ HELPER bool peer_clean(struct peer *p)
 {
     struct tcp *t = stack_tcp(p->stack);
     struct stack_stats s = stack_stats(p->stack);
-    if (s.tcp_open == 0 && s.buffer_used_bytes == 0 && t->buffers.reserved == 0 && t->boards.used == 0 &&
-        t->half_open == 0 && t->by_tuple.count == 0)
+    if (s.tcp_open == 0 && s.buffer_used_bytes == 0 && t->buffers.reserved + t->buffers.sending == 0 &&
+        t->boards.used == 0 && t->half_open == 0 && t->by_tuple.count == 0)
         return true;
     printf("# open %u, buffers %zu, reserved %zu, boards %u, half open %u\n", s.tcp_open, s.buffer_used_bytes,
-           t->buffers.reserved, t->boards.used, t->half_open);
+           t->buffers.reserved + t->buffers.sending, t->boards.used, t->half_open);
     return false;
 }
 
