@@ -18,7 +18,7 @@
 #include "pith/toolkit.h"
 #include "profile.h" /* PROFILE_CC, PROFILE_COMPILE, PROFILE_LINK: the Makefile's own flags */
 
-enum { SOURCES_MAX = 256, JOBS_MAX = 8, WORDS_MAX = 64 + SOURCES_MAX, EXIT_INTERRUPTED = 128 + SIGINT };
+enum { SOURCES_MAX = 256, JOBS_MAX = 8, WORDS_MAX = 64 + SOURCES_MAX };
 
 struct build {
     const char *dir, *bundle_dir;
@@ -106,21 +106,49 @@ struct job {
     int messages;
 };
 
+/* Tools at work. A signal that asks the command to end goes on to them; what they
+ * leave is then removed as after any failure. */
+static volatile pid_t at_work[JOBS_MAX];
+static volatile sig_atomic_t stopped_by;
+
+static void stop_tools(int signal_number)
+{
+    stopped_by = signal_number;
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        if (at_work[i] > 0)
+            kill(at_work[i], SIGTERM);
+}
+
+static void replace_at_work(pid_t old, pid_t new)
+{
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        if (at_work[i] == old) {
+            at_work[i] = new;
+            return;
+        }
+}
+
 static int start_job(struct job *j, const struct words *w)
 {
+    if (stopped_by)
+        return 128 + stopped_by;
     j->messages = memory_file("messages");
     j->pid = spawn(w->w, -1, j->messages, j->messages);
-    return j->pid > 0 ? EXIT_OK : cannot_start(w->w[0]);
+    if (j->pid < 0)
+        return cannot_start(w->w[0]);
+    replace_at_work(0, j->pid);
+    return EXIT_OK;
 }
 
 static int end_job(struct job *j, const char *what, const char *name)
 {
     int code = spawn_wait(j->pid);
-    if (code != 0)
+    replace_at_work(j->pid, 0);
+    if (code != 0 && !stopped_by)
         show_messages(j->messages);
     close(j->messages);
-    if (code == EXIT_INTERRUPTED)
-        return code;
+    if (stopped_by)
+        return 128 + stopped_by;
     return code == 0 ? EXIT_OK : fail("%s %s failed; the messages are above", what, name);
 }
 
@@ -341,11 +369,11 @@ static int build(struct build *b, const char *out)
         code = find_sources(b);
     if (code == EXIT_OK)
         code = toolkit_find(&b->toolkit);
-    /* Ctrl-C ends the tools; what they leave is then removed here. */
-    void (*before)(int) = signal(SIGINT, SIG_IGN);
+    if (signal(SIGINT, stop_tools) == SIG_IGN)
+        signal(SIGINT, SIG_IGN); /* in the background */
+    signal(SIGTERM, stop_tools);
     if (code == EXIT_OK)
         code = make_image(b);
-    signal(SIGINT, before);
     for (size_t i = 0; i < b->sources_n; i++)
         free(b->sources[i]);
     tell_end();

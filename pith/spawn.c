@@ -1,7 +1,6 @@
 #include "pith/spawn.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,24 +13,15 @@ pid_t spawn(const char *const argv[], int in, int out, int err)
 {
     const int wanted[3] = {in, out, err};
     posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t interrupt;
     pid_t pid = -1;
     if (posix_spawn_file_actions_init(&actions) != 0)
         return -1;
-    /* Ctrl-C ends the tool even while the command itself ignores it to clean up. */
-    sigemptyset(&interrupt);
-    sigaddset(&interrupt, SIGINT);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setsigdefault(&attributes, &interrupt);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     int failed = 0;
     for (int i = 0; i < 3 && failed == 0; i++)
         if (wanted[i] >= 0)
             failed = posix_spawn_file_actions_adddup2(&actions, wanted[i], i);
     if (failed == 0)
-        failed = posix_spawnp(&pid, argv[0], &actions, &attributes, (char *const *)(uintptr_t)argv, environ);
-    posix_spawnattr_destroy(&attributes);
+        failed = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     errno = failed;
     return failed == 0 ? pid : -1;

@@ -247,6 +247,16 @@ sed -i 's/.stack_kib = 16//; s/getpid()/2/' "$wrong/main.c"
 refuses "an appliance without a stack" "stack_kib" "$pith" build "$wrong"
 refuses "an output in a directory that is not there" "cannot be written" \
     "$pith" build "$tmp/show" -o "$tmp/none/x.pith"
+rm "$tmp/show/show.pith" "$tmp/show/show.debug"
+before=$(files)
+"$pith" build "$tmp/show" >"$out" 2>&1 &
+building=$!
+sleep 0.2
+kill -TERM $building
+wait $building
+code=$?
+check "a build that is stopped leaves nothing (exit code $code)" test $code = 143 -a "$(files)" = "$before"
+check "and can be started again" "$pith" build "$tmp/show"
 refuses "no compiler" "apt-get install" env PATH=/nonexistent "$pith" build "$tmp/show"
 
 # ---- inspect
