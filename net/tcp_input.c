@@ -326,7 +326,6 @@ static void suspect(struct tcb *c, const struct tcp_segment *seg, u64 now)
  * and RFC 5961 in their places. */
 static void segment_arrives(struct tcb *c, const struct ip_in *in, const struct tcp_segment *seg, u64 now)
 {
-    c->heard_ms = tcp_ms(now);
     if (unlikely(c->state == TCP_SYN_SENT)) {
         syn_sent(c, in, seg, now);
         return;
@@ -340,6 +339,7 @@ static void segment_arrives(struct tcb *c, const struct ip_in *in, const struct 
         unacceptable(c, seg, now);
         return;
     }
+    c->heard_ms = tcp_ms(now);
     if (unlikely(seg->flags & (TCP_RST | TCP_SYN))) {
         suspect(c, seg, now);
         return;

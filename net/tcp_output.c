@@ -14,9 +14,12 @@ void tcp_output(struct stack *s, u64 now)
 {
     struct tcp *t = stack_tcp(s);
     for (struct link *l; (l = list_first(&t->output)) != NULL;) {
-        if (!tcp_transmit(CONTAINER(l, struct tcb, output_link), now))
-            return;
+        bool done = tcp_transmit(CONTAINER(l, struct tcb, output_link), now);
         list_remove(l);
+        if (!done) {
+            list_push_back(&t->output, l); /* the others first when the device has room again */
+            return;
+        }
     }
 }
 

@@ -157,7 +157,8 @@ bool tcp_time_wait_input(struct tcp *t, const struct tcp_tuple *tuple, const str
         unlink_record(t, r);
         r = add(t, &again, now);
     }
-    if (seg->payload.n > 0 || seg->flags & (TCP_SYN | TCP_FIN) || seg->seq != r->rcv_nxt)
+    /* Never an ACK for an ACK: two that disagree would go on for ever. */
+    if (seg->payload.n > 0 || seg->flags & (TCP_SYN | TCP_FIN))
         answer(t, r, in, now);
     return true;
 }

@@ -94,7 +94,8 @@ def main():
     ours.setblocking(False)
     tap_fd, stop, counts = tap(), threading.Event(), {"frames": 0, "lost": 0, "full": 0}
     command = [PITH, "run", "echo", "--net", f"fd:{theirs.fileno()}", "--ip", "10.9.1.2/24", *PCAP]
-    guest = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    guest = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT)
     theirs.close()
     thread = threading.Thread(target=relay, args=(tap_fd, ours, stop, counts))
     thread.start()
