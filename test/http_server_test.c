@@ -253,6 +253,10 @@ IN_WORLD(head_has_the_same_head_and_no_body)
           answered("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n", "\r\n\r\n"));
     CHECK(ask("HEAD /file" H CLOSE "\r\n") && answered("HTTP/1.1 200 OK\r\n", "\r\n\r\n"));
     CHECK_EQ(count("Content-Length: 26\r\n"), 1);
+    CHECK(ask("HEAD /known" H CLOSE "\r\n") &&
+          answered("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n", "\r\n\r\n"));
+    CHECK(ask("HEAD /broken" H "\r\nGET /hello/next" H CLOSE "\r\n") &&
+          answered("HTTP/1.1 200 OK\r\n", "next"));
     CHECK(ask("HEAD /big" H CLOSE "\r\n") &&
           answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", "\r\n\r\n"));
 }

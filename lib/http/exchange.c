@@ -84,8 +84,10 @@ u16 http_exchange_start(struct http_exchange *x, struct http_conn *c, const stru
     }
     x->continued = !x->head.expect_continue;
     x->body = http_body_of(c->stream, &x->head);
-    x->rq = (struct http_request){.head = &x->head, .arena = &x->arena, .exchange = x};
-    x->rq.remote = stream_remote(c->stream);
+    x->rq.head = &x->head;
+    x->rq.arena = &x->arena;
+    x->rq.exchange = x;
+    x->rq.params_n = 0;
     if (x->head.method == HTTP_METHOD_OTHER || x->head.method == HTTP_CONNECT)
         return 501;
     if (x->head.content_length > x->server->config.body_bytes)
@@ -112,12 +114,13 @@ void http_log(struct http_server *s, const struct http_log_entry *e)
 static void log_exchange(struct http_exchange *x)
 {
     struct http_log_entry e = {
-        .remote = x->rq.remote,
         .head = &x->head,
         .status = x->rs.status,
         .body_bytes = x->rs.body_bytes,
         .duration_ns = sat_sub(loop_now(), x->start),
     };
+    if (x->server->config.log)
+        e.remote = http_remote(&x->rq);
     http_log(x->server, &e);
 }
 

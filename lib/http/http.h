@@ -79,7 +79,6 @@ struct http_request {
     struct view path;          /* decoded, without dot segments; begins with a slash */
     struct arena *arena;       /* this request's memory */
     void *context;
-    struct endpoint remote;
     /* the server's: */
     struct http_exchange *exchange;
     struct http_param params[HTTP_PARAMS_MAX];
@@ -91,6 +90,9 @@ struct http_request {
 /* What `:name` (or the rest, "*") of the pattern stands for; a name that the pattern
  * lacks traps. */
 struct view http_param(const struct http_request *rq, const char *name);
+
+/* Who asks. */
+struct endpoint http_remote(const struct http_request *rq);
 
 /* The first value of `name` in the query, decoded into the arena. ERR_NOT_FOUND,
  * ERR_MALFORMED, ERR_NO_MEMORY. */

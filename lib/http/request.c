@@ -20,6 +20,11 @@ enum err http_query(struct http_request *rq, const char *name, struct view *valu
     return ERR_NOT_FOUND;
 }
 
+struct endpoint http_remote(const struct http_request *rq)
+{
+    return stream_remote(rq->exchange->conn->stream);
+}
+
 bool http_accepts(const struct http_request *rq, const char *coding)
 {
     struct view v;

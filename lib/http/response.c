@@ -233,7 +233,7 @@ enum err http_response_end(struct http_response *rs)
     }
     TRY(send_data(rs, written(&rs->body), STREAM_COPY));
     if (rs->has_length)
-        return rs->left == 0 ? OK : ERR_INVALID;
+        return rs->left == 0 || rs->no_body ? OK : ERR_INVALID;
     return rs->chunked && !rs->no_body ? http_put(rs, VIEW("0\r\n\r\n"), STREAM_STATIC) : OK;
 }
 

@@ -2,7 +2,7 @@
 #include "fiber/loop.h"
 #include "lib/http/internal.h"
 
-enum { PIECES = 512, LOOKS_A_TURN = 256 };
+enum { PIECES = 512, LOOKS_A_TURN = 64 };
 #define RETRY_NS (20 * NS_PER_MS)
 
 /* ---- memory ------------------------------------------------------------------------ */
