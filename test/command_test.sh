@@ -251,7 +251,7 @@ rm "$tmp/show/show.pith" "$tmp/show/show.debug"
 before=$(files)
 "$pith" build "$tmp/show" >"$out" 2>&1 &
 building=$!
-sleep 0.2
+sleep 0.05
 kill -TERM $building
 wait $building
 code=$?
