@@ -18,9 +18,14 @@ refused() {
 }
 refuses_what_it_cannot_make() {
     refused "$dir" 1 'there already' && refused 'Not-a-name' 2 'no name' && refused '1st' 2 'no name' &&
-        refused "$net_tmp/no/such/place" 1 'cannot make' && refused --what 2 'one name' && [ ! -e "$net_tmp/no" ]
+        refused "$net_tmp/no/such/place" 1 'cannot make' && refused --what 2 'one name' &&
+        [ ! -e "$net_tmp/no" ]
 }
-builds() { (cd "$dir" && "$pith" build >"$net_tmp/built" 2>&1) || { sed 's/^/# /' "$net_tmp/built"; false; }; }
+builds() {
+    (cd "$dir" && "$pith" build >"$net_tmp/built" 2>&1) && return
+    sed 's/^/# /' "$net_tmp/built"
+    false
+}
 answers() {
     wait_for 50 fetch -o /dev/null "$url/" && [ "$(fetch "$url/hello/you%20there")" = 'moin, you there!' ] &&
         [ "$(fetch -o /dev/null -w '%{http_code}' -X PUT "$url/echo")" = 405 ]

@@ -10,12 +10,15 @@ fetch() { in_net curl -s -m 20 "$@"; }
 
 builds() {
     cp -r examples/proxy "$net_tmp/proxy"
-    (cd "$net_tmp/proxy" && "$pith" build >"$net_tmp/built" 2>&1) || { sed 's/^/# /' "$net_tmp/built"; false; }
+    (cd "$net_tmp/proxy" && "$pith" build >"$net_tmp/built" 2>&1) && return
+    sed 's/^/# /' "$net_tmp/built"
+    false
 }
 same() { fetch "$url/$1" | cmp -s - "$site/$1"; }
 bodies_pass() { same small.txt && same large.bin && same small.txt; }
 heads_pass() {
-    fetch -I "$url/large.bin" | tr -d '\r' >"$net_tmp/head" && grep -qx 'Content-Length: 3000000' "$net_tmp/head" &&
+    fetch -I "$url/large.bin" | tr -d '\r' >"$net_tmp/head"
+    grep -qx 'Content-Length: 3000000' "$net_tmp/head" &&
         [ "$(fetch -o /dev/null -w '%{http_code}' "$url/nowhere")" = 404 ] &&
         [ "$(fetch -o /dev/null -w '%{http_code}' -d x "$url/small.txt")" = 501 ] # python's answer to POST
 }
@@ -39,7 +42,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         super().setup()
     def log_message(self, *a):
         pass
-http.server.ThreadingHTTPServer(("10.9.0.1", 8000), lambda *a: Handler(*a, directory=sys.argv[1])).serve_forever()
+handler = lambda *a: Handler(*a, directory=sys.argv[1])
+http.server.ThreadingHTTPServer(("10.9.0.1", 8000), handler).serve_forever()
 P
 
 check proxy_builds builds
