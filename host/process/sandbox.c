@@ -88,19 +88,18 @@ static bool limit(const struct process_plan *plan)
 }
 
 /* No file can be named any more. Kernels without Landlock, or with it turned off,
- * rely on the filter alone. */
+ * rely on the filter alone; those before 6.2 know fewer rights, and refuse the rest.
+ * The ruleset's descriptor is closed with all others. */
 static void deny_files(void)
 {
-    static const u64 rights_of_abi[] = {0, (1 << 13) - 1, (1 << 14) - 1, (1 << 15) - 1};
-    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    if (abi < 1)
-        return;
-    u64 rights = rights_of_abi[abi < 3 ? abi : 3];
-    int rules = (int)syscall(SYS_landlock_create_ruleset, &rights, sizeof rights, 0);
-    if (rules < 0)
-        return;
-    syscall(SYS_landlock_restrict_self, rules, 0);
-    close(rules);
+    static const u64 rights_of_abi[] = {(1 << 15) - 1, (1 << 14) - 1, (1 << 13) - 1};
+    for (size_t i = 0; i < COUNT(rights_of_abi); i++) {
+        long rules = syscall(SYS_landlock_create_ruleset, &rights_of_abi[i], sizeof(u64), 0);
+        if (rules >= 0) {
+            syscall(SYS_landlock_restrict_self, rules, 0);
+            return;
+        }
+    }
 }
 
 bool process_seal(const struct process_plan *plan, char *error, size_t error_n)
@@ -108,13 +107,13 @@ bool process_seal(const struct process_plan *plan, char *error, size_t error_n)
     const struct sock_fprog program = {COUNT(filter), (struct sock_filter *)filter};
     if (!handle_signals())
         return refuse(error, error_n, "signal handlers");
-    if (!number_descriptors())
-        return refuse(error, error_n, "descriptors");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return refuse(error, error_n, "no_new_privs");
     /* The kernel writes a core file with this process's own rights. */
     if (!plan->core)
         deny_files();
+    if (!number_descriptors())
+        return refuse(error, error_n, "descriptors");
     if (!limit(plan))
         return refuse(error, error_n, "resource limits");
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
