@@ -65,4 +65,9 @@ check echo_starts_again wait_for 50 client tcp 10.9.0.2 7 10
 check echo_tcp_64_mib client tcp 10.9.0.2 7 67108864
 check echo_tcp_beyond_its_limit client beyond_limit 10.9.0.2 7 400
 stop_pith
+
+# Devices that whoever starts pith has opened.
+for kind in stream seqpacket dgram tap tap-plain; do
+    check "echo_inherited_$kind" in_net python3 test/fd_peer.py "$kind" build/pith run echo
+done
 finish

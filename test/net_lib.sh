@@ -2,7 +2,7 @@
 #
 #   namespace pith-$$-NAME
 #     tap0  10.9.0.1/24  ----  build/pith run … --net tap:tap0 --ip 10.9.0.2/24
-#     curl, ping, python3: on the kernel's side of tap0
+#     curl, python3: on the kernel's side of tap0
 #
 #   net_up NAME           the namespace with its tap; ends the test with "skip" without root
 #   in_net COMMAND …      runs a command in it
