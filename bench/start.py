@@ -46,7 +46,7 @@ def run(the_world, work, options, results, progress, failed):
     try:
         results[HELLO] = measure_hello(20 if options.short else 300)
         progress(f"start to exit: {results[HELLO]}")
-    except (RuntimeError, AttributeError) as error:
+    except (RuntimeError, AttributeError, OSError) as error:
         failed(f"start to exit: {error}")
 
 
