@@ -203,6 +203,7 @@ TEST(responses)
                                  HTTP_GET, &limits),
              OK);
     CHECK(head.framing == HTTP_NO_BODY);
+    CHECK_EQ(http_parse_response(&head, VIEW("HTTP/1.1 600 OK\r\n\r\n"), HTTP_GET, &limits), ERR_MALFORMED);
     CHECK_EQ(http_parse_response(&head, VIEW("HTTP/1.1 20 OK\r\n\r\n"), HTTP_GET, &limits), ERR_MALFORMED);
     CHECK_EQ(http_parse_response(&head, VIEW("HTTP/1.1 200 OK\n\n"), HTTP_GET, &limits), ERR_MALFORMED);
     CHECK_EQ(http_parse_response(&head, VIEW("ICY 200 OK\r\n\r\n"), HTTP_GET, &limits), ERR_MALFORMED);

@@ -479,7 +479,7 @@ static enum err status_line(struct parse *p)
         return ask_more(p, 431);
     u64 status;
     if (view_at(rest, 0) != ' ' || view_at(rest, 4) != ' ' ||
-        view_to_u64(view_sub(rest, 1, 3), &status) != OK || status < 100)
+        view_to_u64(view_sub(rest, 1, 3), &status) != OK || status < 100 || status > 599)
         return refuse(p, 400);
     h->status = to_u16(status);
     rest = view_from(rest, 5);

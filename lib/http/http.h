@@ -132,7 +132,7 @@ enum err http_text(struct http_response *rs, const char *text);
 /* (blocks) Sends what has been written so far. */
 enum err http_flush(struct http_response *rs);
 
-/* (blocks) A short page that names the status. */
+/* (blocks) A short page that names the status, in the place of what was written. */
 enum err http_error(struct http_response *rs, u16 status);
 
 /* (blocks) 301, 302, 303, 307 or 308 to a URI reference. */

@@ -4,7 +4,7 @@
 #include "sig/clock.h"
 
 enum {
-    FIELDS_BYTES = 1024, /* lines that a handler sets */
+    FIELDS_BYTES = 2048, /* lines that a handler sets */
     BODY_BYTES = 2048,   /* collected by http_write before anything is sent */
     HEAD_BYTES = 512,    /* of a head besides its fields */
     CHUNK_END = 2,
@@ -267,6 +267,7 @@ enum err http_error(struct http_response *rs, u16 status)
     put_bytes(&w, http_reason(status));
     put_text(&w, "\n");
     http_status(rs, status);
+    rs->body.n = 0;
     return http_send(rs, "text/plain; charset=utf-8", written(&w), STREAM_COPY);
 }
 
