@@ -220,7 +220,7 @@ $(B)/long/%: $(B)/native/test/long/%.o $(B)/native/libpith.a
 long: test-packages $(LONG)
 	@for t in $(LONG); do $$t || exit 1; done
 
-check: test-packages $(if $(wildcard host/process/tool/filter.c),$(B)/gen/filter.h)
+check: test-packages $(B)/gen/filter.h $(B)/gen/profile.h $(B)/gen/template.h
 	@python3 test/check.py
 # gcc's analyser, for what the profile cannot trap: pointers to frames that have returned.
 # A null pointer traps by itself.
