@@ -16,6 +16,10 @@ static size_t available(const struct tcp_buffers *b)
 
 enum direction { SENDING, RECEIVING };
 
+enum {
+    CONNECTION_BLOCKS_MAX = 1 << 14
+}; /* of one connection in one direction, well within its 16-bit counts */
+
 static size_t held(const struct tcb *c, enum direction way)
 {
     return way == SENDING ? c->snd_blocks : (size_t)c->rcv_blocks + c->ooo_blocks + c->reserved;
@@ -39,8 +43,12 @@ static size_t share(const struct tcb *c, enum direction way)
 {
     const struct tcp_buffers *b = &c->tcp->buffers;
     size_t left = left_for(b, way), mine = held(c, way);
-    if (left > b->blocks.n / 4 && left > mine)
-        return MAX((left - mine + 1) / 2, (size_t)sat_sub(TCP_BLOCKS_LEAST, mine));
+    if (mine >= CONNECTION_BLOCKS_MAX)
+        return 0;
+    if (left > b->blocks.n / 4 && left > mine) {
+        size_t fair = MAX((left - mine + 1) / 2, (size_t)sat_sub(TCP_BLOCKS_LEAST, mine));
+        return MIN(fair, CONNECTION_BLOCKS_MAX - mine);
+    }
     size_t most = left > b->blocks.n / 8 ? TCP_BLOCKS_LEAST : 1;
     return MIN(left, (size_t)sat_sub(most, mine));
 }

@@ -293,8 +293,13 @@ void tcp_receive_join(struct tcb *c)
         b->from = to_u16(b->from + wrap_sub32(c->rcv_nxt, b->seq));
         b->next = NULL;
         u32 n = (u32)(b->to - b->from);
-        append(&c->rcv, b);
-        c->rcv_blocks++;
+        if (n <= tail_room(c)) { /* so that a queue of single bytes is no queue of blocks */
+            must(append_copy(c, view_sub(VIEW_OF(b->bytes), b->from, n)));
+            tcp_block_free(c->tcp, b);
+        } else {
+            append(&c->rcv, b);
+            c->rcv_blocks++;
+        }
         c->rcv_bytes += n;
         c->rcv_nxt = wrap_add32(c->rcv_nxt, n);
     }
