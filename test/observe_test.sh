@@ -23,7 +23,8 @@ handler_break() {
         tries=$((tries - 1))
     done
     wait $gdb
-    grep -q '^#0 .*site_serve' "$net_tmp/gdb" && grep -q 'http_exchange_run .*lib/http/exchange.c:[0-9]' "$net_tmp/gdb" &&
+    grep -q '^#0 .*site_serve' "$net_tmp/gdb" &&
+        grep -q 'http_exchange_run .*lib/http/exchange.c:[0-9]' "$net_tmp/gdb" &&
         grep -q '^#[1-9].* http_' "$net_tmp/gdb" && return 0
     sed 's/^/# /' "$net_tmp/gdb"
     return 1
