@@ -1,6 +1,6 @@
 #!/bin/sh
 # The documentation as a site: every page renders, every link leads somewhere, and
-# every file that the documentation names is there.
+# every file and message that the documentation names is there.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 site=$(mktemp -d "${TMPDIR:-/tmp}/pith-site.XXXXXX")
@@ -45,4 +45,13 @@ for name in $(grep -ohE "\`($rooms)/[a-zA-Z0-9_/.-]+\`" README.md doc/*.md | tr 
 $name is named and is not there"
 done
 say "names files that are there" "$wrong"
+
+# The fixed part of a message, the longest piece between its placeholders, is in the code.
+wrong=$(grep -oE '^\*\*.*\*\*' doc/troubleshooting.md | grep -oE '`[^`]*`' | tr -d '`' | sort -u |
+    while read -r message; do
+        part=$(printf '%s\n' "$message" | sed -E 's/\b(NAME|N|X|IMAGE)\b|…/\n/g' |
+            awk '{ if (length > length(best)) best = $0 } END { gsub(/^[ -]+| +$/, "", best); print best }')
+        grep -rqF -- "$part" pith host wire || echo "no message says: $message"
+    done)
+say "explains messages that exist" "$wrong"
 exit $failed
