@@ -88,6 +88,13 @@ seed("http_server", "range", said(16, b"GET /tree/x" + HOST + RANGE))
 MATCH = b'If-None-Match: "v1"\r\n\r\n'
 seed("http_server", "query", said(64, b"GET /query?q=%41+b" + HOST + MATCH, b"GET /" + HOST + MATCH))
 
+OK_HEAD = b"HTTP/1.1 200 OK\r\n"
+LENGTH, INTERIM = OK_HEAD + b"Content-Length: 3\r\n\r\nabc", b"HTTP/1.1 100 Continue\r\n\r\n"
+CODED = OK_HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+seed("http_client", "length", said(0, LENGTH, LENGTH, LENGTH))
+seed("http_client", "chunked", said(1, CODED, INTERIM + CODED, CODED))
+seed("http_client", "until-close", said(64, b"HTTP/1.0 200 OK\r\n\r\nall", b"") + said(0, LENGTH)[1:])
+
 # ---- images ---------------------------------------------------------------------
 
 
