@@ -72,7 +72,6 @@ bool tcp_icmp(struct stack *s, enum err e, struct endpoint local, struct endpoin
 enum err tcp_init(struct stack *s, struct arena *a, const struct stack_config *config);
 void tcp_settle(struct stack *s);             /* fibers have run: keep what must outlive the burst */
 void tcp_output(struct stack *s, u64 now);    /* sends what is pending, until ip_tx_begin says NULL */
-bool tcp_output_pending(const struct stack *s);
 void tcp_close_all(struct stack *s, u64 now); /* RST to everyone, at stack_close */
 void tcp_stats(const struct stack *s, struct stack_stats *out);
 struct tcp *stack_tcp(const struct stack *s); /* what tcp_init stored with stack_set_tcp */

@@ -96,11 +96,6 @@ bool tcp_icmp(struct stack *s, enum err e, struct endpoint local, struct endpoin
 
 /* ---- names and numbers ---- */
 
-struct tcp_tuple tcp_tuple_of(const struct tcb *c)
-{
-    return (struct tcp_tuple){c->route.local, c->route.remote, c->local_port, c->remote_port};
-}
-
 wraps static u64 mix(u64 a, u64 b)
 {
     unsigned __int128 product = (unsigned __int128)a * b;

@@ -13,7 +13,6 @@
 
 enum {
     TCP_LISTENERS_MAX = 16,
-    TCP_REFS_MAX = 2 * NET_BURST_MAX,
     TCP_MSS_DEFAULT = 536,         /* RFC 9293 §3.7.1, when the peer names none */
     TCP_MSS_LEAST = 88,            /* a smaller offer is taken for an attack on our headers */
     TCP_QUICK_ACKS = 16,
@@ -108,7 +107,7 @@ struct tcp {
     struct map by_tuple;
     struct tcp_buffers buffers;
     struct list output;             /* connections with something to send */
-    struct tcp_ref refs[TCP_REFS_MAX + 1]; /* [0] stands for none */
+    struct tcp_ref refs[NET_BURST_MAX + 1]; /* at most one a frame; [0] stands for none */
     u16 refs_n;
     bool cookies;                   /* some were sent lately: look for them in ACKs */
     struct tcp_time_table time_wait;
@@ -134,7 +133,6 @@ struct tcp_tuple {
 struct tcb *tcp_find(struct tcp *t, const struct tcp_tuple *tuple);
 struct tcb *tcp_conn_new(struct tcp *t, const struct tcp_tuple *tuple, const struct ip_route *route, u64 now);
 u64 tcp_tuple_hash(const struct tcp *t, const struct tcp_tuple *tuple);
-struct tcp_tuple tcp_tuple_of(const struct tcb *c);
 u32 tcp_isn(const struct tcp *t, const struct tcp_tuple *tuple, u64 now);         /* RFC 6528 */
 u32 tcp_time_offset(const struct tcp *t, const struct tcp_tuple *tuple);          /* RFC 7323 §7.1 */
 /* The connection is over: no segment finds it any more, its buffers are given back,

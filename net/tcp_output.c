@@ -5,11 +5,6 @@
  * turn of the loop is queued before anything is sent, so small writes merge anyway,
  * and a server's answer never waits for an ACK. stream_hold is there for the rest. */
 
-bool tcp_output_pending(const struct stack *s)
-{
-    return !list_empty(&stack_tcp(s)->output);
-}
-
 void tcp_output(struct stack *s, u64 now)
 {
     struct tcp *t = stack_tcp(s);

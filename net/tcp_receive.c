@@ -101,24 +101,16 @@ bool tcp_receive(struct tcb *c, struct view whole)
     struct view text = what_fits(c, whole);
     if (text.n == 0)
         return false;
-    if (t->refs_n == TCP_REFS_MAX) {
-        settle(c);
-        c->ref_bytes = (u32)text.n;
-        reserve(c);
-        must(append_copy(c, text));
-        c->ref_bytes = 0;
-        reserve(c);
-    } else {
-        u16 i = ++t->refs_n;
-        AT(t->refs, i) = (struct tcp_ref){.data = text, .conn = c};
-        if (c->ref_last)
-            AT(t->refs, c->ref_last).next = i;
-        else
-            c->ref_first = i;
-        c->ref_last = i;
-        c->ref_bytes += (u32)text.n;
-        reserve(c);
-    }
+    must(t->refs_n < NET_BURST_MAX);
+    u16 i = ++t->refs_n;
+    AT(t->refs, i) = (struct tcp_ref){.data = text, .conn = c};
+    if (c->ref_last)
+        AT(t->refs, c->ref_last).next = i;
+    else
+        c->ref_first = i;
+    c->ref_last = i;
+    c->ref_bytes += (u32)text.n;
+    reserve(c);
     c->rcv_bytes += (u32)text.n;
     c->rcv_nxt = wrap_add32(c->rcv_nxt, (u32)text.n);
     return text.n == whole.n;

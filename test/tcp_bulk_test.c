@@ -145,6 +145,16 @@ TEST(a_narrow_link_with_a_short_queue)
     }));
 }
 
+/* The device is full most of the time: nothing is dropped, only asked again. */
+TEST(a_device_that_is_full)
+{
+    CHECK(bulk((struct bulk){
+        .features = SIM_FEATURES,
+        .bytes = 2 << 20,
+        .path = {.latency_ns = NS_PER_MS, .rate_bps = 100000000, .queue_bytes = 70000, .backpressure = true},
+    }));
+}
+
 TEST(losses_in_bursts)
 {
     CHECK(bulk((struct bulk){
@@ -154,6 +164,6 @@ TEST(losses_in_bursts)
     }));
 }
 
-TESTS(CASE(grid), CASE(a_narrow_link_with_a_short_queue), CASE(losses_in_bursts),
+TESTS(CASE(grid), CASE(a_narrow_link_with_a_short_queue), CASE(a_device_that_is_full), CASE(losses_in_bursts),
       CASE(a_perfect_link_with_super_segments), CASE(a_perfect_link_without_them),
       CASE(five_in_a_hundred_lost_and_reordered))
