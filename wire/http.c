@@ -109,6 +109,8 @@ static bool good_authority(struct view v)
 {
     if (run_of(v, HOST) != v.n)
         return false;
+    if (view_find(v, ':') == v.n) /* the usual: a name or an IPv4 address alone */
+        return view_find(v, '[') == v.n && view_find(v, ']') == v.n;
     struct view port = VIEW_NONE, name = v;
     if (view_starts(v, VIEW("["))) {
         size_t close = view_find(v, ']');
@@ -182,18 +184,21 @@ static enum err request_target(struct parse *p, struct view target, size_t at)
     return absolute_form(p, target, at);
 }
 
+static bool is_digit(u8 c)
+{
+    return c >= '0' && c <= '9';
+}
+
 /* "HTTP/1.x" at the start of v, which may be cut off. */
 static enum err http_version(struct parse *p, struct view v, u16 status_if_full)
 {
-    static const char pattern[] = "HTTP/0.0";
-    for (size_t i = 0; i < sizeof pattern - 1; i++) {
-        if (i == v.n)
-            return ask_more(p, status_if_full);
-        u8 c = view_at(v, i), want = (u8)AT(pattern, i);
-        bool digit = c >= '0' && c <= '9';
-        if (want == '0' ? !digit : c != want)
-            return refuse(p, 400);
-    }
+    struct view name = VIEW("HTTP/");
+    size_t n = MIN(v.n, name.n);
+    if (!view_eq(view_first(v, n), view_first(name, n)) || (v.n > 5 && !is_digit(view_at(v, 5))) ||
+        (v.n > 6 && view_at(v, 6) != '.') || (v.n > 7 && !is_digit(view_at(v, 7))))
+        return refuse(p, 400);
+    if (v.n < 8)
+        return ask_more(p, status_if_full);
     if (view_at(v, 5) != '1')
         return refuse(p, 505);
     p->head->minor = (u8)(view_at(v, 7) - '0');
