@@ -68,6 +68,10 @@ void udp_icmp(struct stack *s, enum err e, struct endpoint local, struct endpoin
 /* False: no connection has such a segment in flight, so nobody on its path said so. */
 bool tcp_icmp(struct stack *s, enum err e, struct endpoint local, struct endpoint remote, u32 seq, u16 mtu);
 
+/* The device was full: a segment given to ip_tx_send did not leave, nor did any after
+ * it. `header`: its TCP header. */
+void tcp_not_sent(struct stack *s, struct ip_addr local, struct ip_addr remote, struct view header);
+
 /* The TCP part of the stack: net/tcp*.c, called by net/stack.c. */
 enum err tcp_init(struct stack *s, struct arena *a, const struct stack_config *config);
 void tcp_settle(struct stack *s);             /* fibers have run: keep what must outlive the burst */

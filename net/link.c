@@ -35,6 +35,15 @@ bool link_take(struct stack *s, u64 now)
     return n > 0;
 }
 
+/* TCP takes back what did not leave: it need not wait to find it lost. */
+static void give_back(struct stack *s, struct view headers)
+{
+    struct ipv4 h;
+    if (headers.n > ETH_HEADER + IPV4_HEADER && load_be16(headers, 12) == ETH_IPV4 &&
+        ipv4_decode_quoted(view_from(headers, ETH_HEADER), &h) == OK && h.protocol == IP_TCP)
+        tcp_not_sent(s, ip4(h.src), ip4(h.dst), h.payload);
+}
+
 void link_flush(struct stack *s)
 {
     struct link_tx *l = &s->tx;
@@ -44,6 +53,8 @@ void link_flush(struct stack *s)
         l->full = took < l->burst_n;
         s->stats.tx_frames += took;
         s->stats.tx_dropped += l->burst_n - took;
+        for (size_t i = took; i < l->burst_n; i++)
+            give_back(s, *net_parts_at(AT(l->burst, i).parts, 0));
         l->burst_n = 0;
     }
     if (!l->building)

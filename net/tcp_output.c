@@ -18,6 +18,31 @@ void tcp_output(struct stack *s, u64 now)
     }
 }
 
+/* New text is what lies at or above retransmit_next. What followed it in the burst did
+ * not leave either, so snd_nxt just goes back; a tail probe may be old text and is
+ * left to be lost. */
+void tcp_not_sent(struct stack *s, struct ip_addr local, struct ip_addr remote, struct view header)
+{
+    struct tcp_segment seg;
+    if (tcp_decode(&seg, header) != OK)
+        return;
+    struct tcp_tuple tuple = {local, remote, seg.from_port, seg.to_port};
+    struct tcb *c = tcp_find(stack_tcp(s), &tuple);
+    if (!c)
+        return;
+    c->syn_due = (seg.flags & TCP_SYN) != 0;
+    c->ack_now = !c->syn_due;
+    c->rtt_timing = false;
+    if (!c->syn_due && c->tail != TCP_TAIL_SENT && seq_le(c->snd_una, seg.seq)) {
+        if (seq_lt(seg.seq, c->retransmit_next))
+            c->retransmit_next = seg.seq;
+        else if (seq_lt(seg.seq, c->snd_nxt))
+            c->snd_nxt = seg.seq;
+        c->snd_cursor = NULL;
+    }
+    tcp_want_output(c);
+}
+
 /* The window as it goes into a header. Its right edge moves only by steps worth
  * having: the receiver's part of RFC 9293 §3.8.6.2.2. */
 static u16 window(struct tcb *c)

@@ -8,7 +8,7 @@ struct bulk {
     u64 bytes;
     size_t step;
     /* what came of it */
-    bool quiet;
+    bool quiet, lossless;
     u64 elapsed_ns, right, back, retransmits, timeouts;
     bool done;
 };
@@ -62,6 +62,7 @@ static void bulk_run(void *arg)
     stream_close(p.server);
     CHECK_EQ(up_in.why, ERR_EOF);
     CHECK_EQ(down_in.why, ERR_EOF);
+    CHECK(!b->lossless || b->retransmits == 0);
     CHECK_EQ(b->right, b->bytes);
     CHECK_EQ(b->back, b->bytes / 4);
     CHECK_OK(fiber_sleep_ns(180 * NS_PER_S));
@@ -83,12 +84,12 @@ static bool bulk(struct bulk b)
 
 TEST(a_perfect_link_with_super_segments)
 {
-    CHECK(bulk((struct bulk){.features = SIM_FEATURES, .bytes = 4 << 20}));
+    CHECK(bulk((struct bulk){.features = SIM_FEATURES, .bytes = 4 << 20, .lossless = true}));
 }
 
 TEST(a_perfect_link_without_them)
 {
-    CHECK(bulk((struct bulk){.features = 0, .bytes = 1 << 20}));
+    CHECK(bulk((struct bulk){.features = 0, .bytes = 1 << 20, .lossless = true}));
 }
 
 TEST(five_in_a_hundred_lost_and_reordered)
@@ -150,6 +151,7 @@ TEST(a_device_that_is_full)
 {
     CHECK(bulk((struct bulk){
         .features = SIM_FEATURES,
+        .lossless = true,
         .bytes = 2 << 20,
         .path = {.latency_ns = NS_PER_MS, .rate_bps = 100000000, .queue_bytes = 70000, .backpressure = true},
     }));
