@@ -45,6 +45,8 @@ seed("stack", "talk", b"\1\0" + TALK + DATA + DATA + WAIT + ACK + b"\x11\0\0\0\0
 seed("stack", "silent", b"\0\0" + TALK + DATA + DATA + b"\x9f\x9f")
 seed("stack", "reset", b"\1\0" + TALK + b"\4\0\0\0\0" + SYN + WAIT)
 seed("stack", "others", b"\1\0" + b"".join(bytes([0xC0 + i]) + bytes([1, 1, 16]) for i in range(10)))
+OFFER, GRANT, RENEW = b"\xc5\1\0", b"\xc5\4\0", b"\x9f"
+seed("stack", "dhcp", b"\7\0" + WAIT + OFFER + WAIT + GRANT + WAIT + TALK + RENEW * 30 + GRANT + RENEW * 30)
 SYN_ALL = b"\2\1\0\0\x0f\7\5\xb4" + struct.pack("!II", 9, 0)
 SACK = b"\x40\1\0\x80\x9c\x18" + struct.pack("!II", 10, 9) + b"\x80\x32\x80\x32"
 seed("stack", "options", b"\0\0" + SYN_ALL + WAIT + ACK + DATA * 9 + WAIT + SACK * 4 + WAIT + ACK)

@@ -9,6 +9,7 @@
 #include "sig/clock.h"
 #include "test/fuzz/fuzz.h"
 #include "wire/arp.h"
+#include "wire/dhcp.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
 #include "wire/ip_sum.h"
@@ -32,6 +33,7 @@ struct world {
     struct dgram *dgram;
     struct scope scope;
     struct peer_conn conns[PORTS];
+    u32 dhcp_xid;         /* of the stack's last DHCP message */
     u8 sent[64];          /* the start of the last IP packet from the stack */
     size_t sent_n;
     u8 frame[4096];
@@ -84,7 +86,7 @@ static u32 near_u32(struct reader *r, u32 x)
 }
 
 /* Sends w->frame: `n` bytes of IP payload that `sum_at` has its checksum in (0: none). */
-static void send_ip(struct world *w, u8 protocol, size_t n, size_t sum_at, u16 fragment)
+static void send_ip(struct world *w, u32 to, u8 protocol, size_t n, size_t sum_at, u16 fragment)
 {
     struct span frame = SPAN_OF(w->frame), payload = span_sub(frame, ETH_HEADER + IPV4_HEADER, n);
     eth_store(frame, w->stack_mac, w->mac, ETH_IPV4);
@@ -92,7 +94,7 @@ static void send_ip(struct world *w, u8 protocol, size_t n, size_t sum_at, u16 f
                &(struct ipv4){.ttl = 64,
                               .protocol = protocol,
                               .src = PEER,
-                              .dst = US,
+                              .dst = to,
                               .length = (u16)(IPV4_HEADER + n),
                               .id = 7,
                               .more_fragments = fragment & 1,
@@ -100,7 +102,7 @@ static void send_ip(struct world *w, u8 protocol, size_t n, size_t sum_at, u16 f
     if (sum_at > 0) {
         u32 pseudo = protocol == 1
                          ? 0
-                         : (PEER >> 16) + (PEER & 0xffff) + (US >> 16) + (US & 0xffff) + protocol + (u32)n;
+                         : (PEER >> 16) + (PEER & 0xffff) + (to >> 16) + (to & 0xffff) + protocol + (u32)n;
         store_be16(payload, sum_at, 0);
         store_be16(payload, sum_at, (u16)~ip_sum_fold(ip_sum(view_of(payload), pseudo)));
     }
@@ -143,7 +145,7 @@ static void step_udp(struct world *w)
     size_t n = UDP_HEADER + get_u8(&w->script);
     struct writer out = writer_of(ip_room(w, n));
     udp_encode(&out, &(struct udp){.from = 4000, .to = to, .length = (u16)n});
-    send_ip(w, 17, n, UDP_SUM_OFFSET, 0);
+    send_ip(w, US, 17, n, UDP_SUM_OFFSET, 0);
 }
 
 static void step_fragment(struct world *w)
@@ -151,7 +153,7 @@ static void step_fragment(struct world *w)
     u16 fragment = get_be16(&w->script);
     size_t n = MIN((size_t)get_u8(&w->script) * 8 + (fragment >> 14), (size_t)1480);
     (void)ip_room(w, n);
-    send_ip(w, 17, n, 0, fragment & 0x3fff);
+    send_ip(w, US, 17, n, 0, fragment & 0x3fff);
 }
 
 /* An error about the last packet of the stack, or an echo request. */
@@ -164,7 +166,7 @@ static void step_icmp(struct world *w)
     struct writer out = writer_of(room);
     icmp_encode(&out, &m);
     put_bytes(&out, view_first(VIEW_OF(w->sent), w->sent_n));
-    send_ip(w, 1, n, ICMP_SUM_OFFSET, 0);
+    send_ip(w, US, 1, n, ICMP_SUM_OFFSET, 0);
 }
 
 static struct tcp_options get_options(struct reader *r, u32 ack)
@@ -200,9 +202,44 @@ static void step_tcp(struct world *w, u8 flags)
         return;
     struct span room = ip_room(w, MIN(head + text, (size_t)1480));
     tcp_encode(span_first(room, head), &s);
-    send_ip(w, 6, room.n, TCP_CSUM_OFFSET, 0);
+    send_ip(w, US, 6, room.n, TCP_CSUM_OFFSET, 0);
     if (s.seq == c->seq)
         c->seq = wrap_add32(c->seq, (u32)(room.n - head) + !!(flags & TCP_SYN) + !!(flags & TCP_FIN));
+}
+
+/* An answer to the stack's last DHCP message: any type and times, mostly sensible. */
+static void step_dhcp(struct world *w)
+{
+    u8 type = get_u8(&w->script), which = get_u8(&w->script);
+    struct dhcp_message m = {.op = DHCP_BOOTREPLY,
+                             .type = (u8)(1 + type % 7),
+                             .xid = w->dhcp_xid,
+                             .chaddr = w->stack_mac,
+                             .yiaddr = US,
+                             .server = PEER,
+                             .router = PEER,
+                             .mask = 0xffffff00,
+                             .lease_s = 60};
+    if (which & 1)
+        m.lease_s = get_be32(&w->script);
+    if (which & 2)
+        m.t1_s = get_be32(&w->script);
+    if (which & 4)
+        m.t2_s = get_be32(&w->script);
+    if (which & 8)
+        m.yiaddr = get_be32(&w->script);
+    if (which & 16)
+        m.mask = get_be32(&w->script);
+    if (which & 32)
+        m.server = get_be32(&w->script);
+    u8 text[1024];
+    struct writer out = writer_of(SPAN_OF(text));
+    dhcp_encode(&out, &m);
+    size_t n = UDP_HEADER + out.n;
+    struct writer packet = writer_of(ip_room(w, n));
+    udp_encode(&packet, &(struct udp){.from = 67, .to = 68, .length = (u16)n});
+    put_bytes(&packet, written(&out));
+    send_ip(w, UINT32_MAX, 17, n, UDP_SUM_OFFSET, 0);
 }
 
 /* Takes what the stack has sent, so that the next segments can be near it. */
@@ -213,10 +250,15 @@ static void listen_to(struct world *w, u64 until)
         struct eth e;
         struct ipv4 h;
         struct tcp_segment s;
+        struct udp u;
+        struct dhcp_message m;
         if (eth_decode(rx.frame, &e) != OK || e.type != ETH_IPV4 || ipv4_decode(e.payload, &h) != OK)
             continue;
         w->sent_n = MIN(h.header.n + 8, sizeof w->sent);
         copy(SPAN_OF(w->sent), view_first(e.payload, MIN(w->sent_n, e.payload.n)));
+        if (h.protocol == 17 && udp_decode(h.payload, &u) == OK && u.to == 67 &&
+            dhcp_decode(u.payload, &m) == OK)
+            w->dhcp_xid = m.xid;
         if (h.protocol == 6 && tcp_decode(&s, h.payload) == OK && s.to_port >= 1000 &&
             s.to_port < 1000 + PORTS)
             AT(w->conns, s.to_port - 1000).ack =
@@ -238,8 +280,8 @@ static void step(struct world *w)
         listen_to(w, clock_mono_ns() + ((u64)1 << (what & 31)) * 64);
         break;
     default: {
-        static void (*const others[])(struct world *) = {step_raw, step_arp, step_udp, step_fragment,
-                                                         step_icmp};
+        static void (*const others[])(struct world *) = {step_raw,      step_arp,  step_udp,
+                                                         step_fragment, step_icmp, step_dhcp};
         AT(others, what % COUNT(others))(w);
         break;
     }
@@ -250,8 +292,10 @@ static void play(void *arg)
 {
     struct world *w = arg;
     struct sim_link *link = sim_link_new(NULL);
-    struct net_dev *stack_dev = sim_dev(link, get_u8(&w->script) & 1 ? SIM_FEATURES : 0);
+    u8 how = get_u8(&w->script);
+    struct net_dev *stack_dev = sim_dev(link, how & 1 ? SIM_FEATURES : 0);
     struct stack_config config = {.ip = US,
+                                  .dhcp = (how & 6) == 6,
                                   .prefix = 24,
                                   .connections = 3,
                                   .udp_ports = 2,
