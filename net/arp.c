@@ -260,6 +260,13 @@ static void keep(struct stack *s, struct neighbor *n, struct ip_tx *t, size_t he
     n->pending_n++;
 }
 
+void arp_prepare(struct stack *s, u32 ip, u64 now)
+{
+    struct neighbor *n = find(s, ip) ? NULL : create(s, ip, now);
+    if (n)
+        start_resolving(s, n, now);
+}
+
 void arp_wait(struct stack *s, u32 ip, struct ip_tx *t, size_t headers_n, struct net_offload offload, u64 now)
 {
     struct neighbor *n = find(s, ip);

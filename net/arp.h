@@ -19,7 +19,7 @@ enum {
     ARP_PENDING_BYTES = 1984, /* the largest that waits */
     ARP_TRIES = 3,            /* requests, a second apart */
     ARP_STALE_S = 60,         /* asked again, by unicast, when used after that … */
-    ARP_EXPIRE_S = 120,       /* … and resolved anew when used only after that */
+    ARP_EXPIRE_S = 1200,      /* … and resolved anew when used only after that */
 };
 
 enum {
@@ -65,6 +65,10 @@ struct arp_table {
 };
 
 enum err arp_init(struct stack *s, struct arena *a);
+
+/* Asks for a neighbour that will be needed soon: a burst of answers to the first clients
+ * would find it unknown, and most of them no room to wait. */
+void arp_prepare(struct stack *s, u32 ip, u64 now);
 
 /* The index of a neighbour that can be sent to, or NEIGHBOR_NONE. */
 u32 arp_find(struct stack *s, u32 ip);

@@ -111,6 +111,8 @@ void stack_set_address(struct stack *s, u32 ip, u8 prefix, u32 gateway, u64 now)
     stack_changed(s);
     if (ip && !same) {
         acd_start(s, now);
+        if (gateway)
+            arp_prepare(s, gateway, now);
         waiters_wake_all(&s->up);
     }
 }
