@@ -66,6 +66,19 @@ check echo_tcp_64_mib client tcp 10.9.0.2 7 67108864
 check echo_tcp_beyond_its_limit client beyond_limit 10.9.0.2 7 400
 stop_pith
 
+# A capture that may not grow ends; the appliance does not.
+small_file() {
+    (
+        ulimit -f 64
+        exec ip netns exec "$net_name" build/pith run echo --net tap:tap0 --ip 10.9.0.2/24 \
+            --pcap "$net_tmp/small.pcap" >"$pith_out" 2>&1
+    ) &
+    pith_pid=$!
+    wait_for 50 client tcp 10.9.0.2 7 100000 && client tcp 10.9.0.2 7 100000 && says "the capture ends here"
+}
+check echo_survives_a_full_capture small_file
+stop_pith
+
 # Devices that whoever starts pith has opened.
 for kind in stream seqpacket dgram tap tap-plain; do
     check "echo_inherited_$kind" in_net python3 test/fd_peer.py "$kind" build/pith run echo

@@ -3,6 +3,7 @@
  * included. Written as it happens, so a crash loses nothing. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -109,6 +110,7 @@ bool net_capture(struct process_net *n, const char *file, const struct refusal *
             close(fd);
         return false;
     }
+    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes ends the capture only */
     n->pcap_fd = fd;
     n->captured = n->ops;
     n->ops = &pcap_ops;
