@@ -271,7 +271,8 @@ void arp_wait(struct stack *s, u32 ip, struct ip_tx *t, size_t headers_n, struct
 {
     struct neighbor *n = find(s, ip);
     bool resolve = !n || has_mac(n);
-    if (resolve && s->arp.incomplete_n < ARP_INCOMPLETE_MAX && !n)
+    bool room = s->arp.incomplete_n < ARP_INCOMPLETE_MAX || ip == s->gateway;
+    if (!n && room)
         n = create(s, ip, now);
     if (n && n->state != NEIGHBOR_FAILED)
         keep(s, n, t, headers_n, offload);

@@ -38,11 +38,35 @@ static bool send(struct loop_source *source, u64 now)
 
 /* ---- its life ---- */
 
+static u32 mask_of(u8 prefix)
+{
+    return (u32)(UINT64_C(0xffffffff00000000) >> prefix & 0xffffffff);
+}
+
+/* A host's own address: neither special nor its network's first or last. */
+static bool is_host(u32 ip, u32 mask)
+{
+    bool special = ip >> 24 == 0 || ip >> 24 == 127 || ip >> 28 >= 14;
+    bool edge = (ip & ~mask) == 0 || (ip & ~mask) == ~mask;
+    return !special && (!edge || ~mask <= 1);
+}
+
+/* A gateway is another host of our network; with a prefix of 32 it is on the link all the same. */
+static bool address_is_sane(const struct stack_config *c)
+{
+    if (c->prefix < 1 || c->prefix > 32)
+        return false;
+    u32 mask = mask_of(c->prefix);
+    bool near = c->prefix == 32 || ((c->gateway ^ c->ip) & mask) == 0;
+    return is_host(c->ip, mask) &&
+           (!c->gateway || (near && c->gateway != c->ip && is_host(c->gateway, mask)));
+}
+
 static bool config_is_sane(const struct net_dev *dev, const struct stack_config *c)
 {
     if (dev->mtu < 576 || dev->mtu > 9000 || dev->index >= 63 || c->hostname.n > DHCP_HOSTNAME_MAX)
         return false;
-    return c->dhcp || (c->ip != 0 && c->prefix >= 1 && c->prefix <= 32);
+    return c->dhcp || address_is_sane(c);
 }
 
 static enum err init_parts(struct stack *s, struct arena *a)
@@ -106,7 +130,7 @@ void stack_set_address(struct stack *s, u32 ip, u8 prefix, u32 gateway, u64 now)
     bool same = ip == s->ip;
     s->ip = ip;
     s->config.prefix = prefix;
-    s->mask = ip ? (u32)(UINT64_C(0xffffffff00000000) >> prefix & 0xffffffff) : 0;
+    s->mask = ip ? mask_of(prefix) : 0;
     s->gateway = gateway;
     stack_changed(s);
     if (ip && !same) {

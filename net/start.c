@@ -7,6 +7,9 @@ KEY(ip, KEY_CIDR, "dhcp", "address of the appliance with its network's prefix, o
 KEY(gateway, KEY_IP, "", "router to other networks, where the address does not come by dhcp");
 KEY(hostname, KEY_TEXT, "", "name to tell the DHCP server");
 
+#define PATIENCE_NS (5 * NS_PER_S)
+#define STOP_STEP_NS (100 * NS_PER_MS)
+
 /* How the memory that is left at the start is shared out: what a connection costs
  * besides its buffers, what those get of the rest, and what one of them may have. */
 enum {
@@ -63,6 +66,25 @@ static void announce(const struct stack *s)
     console_write(written(&w));
 }
 
+/* In short steps, so that the user can stop what never comes up. One who forgot
+ * --ip is told so, rather than left before a silent console. */
+static enum err wait_up(struct stack *s, u64 deadline)
+{
+    u64 tell_at = sat_add(loop_now(), PATIENCE_NS);
+    for (;;) {
+        u64 step = MIN(sat_add(loop_now(), STOP_STEP_NS), deadline);
+        enum err e = stack_wait_up(s, step);
+        if (e != ERR_TIMEOUT || loop_now() >= deadline)
+            return e;
+        if (loop_stopping())
+            return ERR_CANCELED;
+        if (loop_now() >= tell_at) {
+            say("net: no DHCP server answers; to choose an address: --ip ADDRESS/PREFIX --gateway ADDRESS");
+            tell_at = FOREVER;
+        }
+    }
+}
+
 static enum err start(struct stack **out, u32 number, u64 deadline)
 {
     struct stack_config c = {.hostname = key_text("hostname")};
@@ -71,8 +93,12 @@ static enum err start(struct stack **out, u32 number, u64 deadline)
         return ERR_NOT_FOUND;
     TRY(read_address(&c));
     share_memory(&c, dev);
-    TRY(stack_new(out, boot_arena(), dev, &c));
-    TRY(stack_wait_up(*out, deadline));
+    enum err e = stack_new(out, boot_arena(), dev, &c);
+    if (e == ERR_INVALID)
+        say("net: --ip must be a host's address, and --gateway another one in its network");
+    if (e != OK)
+        return e;
+    TRY(wait_up(*out, deadline));
     announce(*out);
     return OK;
 }
@@ -80,7 +106,7 @@ static enum err start(struct stack **out, u32 number, u64 deadline)
 enum err net_start(struct stack **out, u32 number, u64 deadline)
 {
     enum err e = start(out, number, deadline);
-    if (e != OK)
+    if (e != OK && e != ERR_CANCELED)
         say_err("net: cannot start", e);
     return e;
 }

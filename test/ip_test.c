@@ -407,6 +407,18 @@ static void configurations(void *arg)
     CHECK(stack_new(&s, sim_arena(), dev, &bad) == ERR_INVALID);
     bad = c, bad.prefix = 33;
     CHECK(stack_new(&s, sim_arena(), dev, &bad) == ERR_INVALID);
+    static const u32 nobody[] = {IP4(10, 0, 0, 0), IP4(10, 0, 0, 255), IP4(127, 0, 0, 1), IP4(224, 0, 0, 1)};
+    for (size_t i = 0; i < COUNT(nobody); i++) {
+        bad = c, bad.ip = AT(nobody, i);
+        CHECK(stack_new(&s, sim_arena(), dev, &bad) == ERR_INVALID);
+    }
+    bad = c, bad.gateway = IP4(10, 0, 1, 254); /* not in our network */
+    CHECK(stack_new(&s, sim_arena(), dev, &bad) == ERR_INVALID);
+    bad = c, bad.gateway = c.ip;
+    CHECK(stack_new(&s, sim_arena(), dev, &bad) == ERR_INVALID);
+    bad.prefix = 32, bad.gateway = IP4(192, 0, 2, 1); /* as some clouds have it */
+    CHECK(stack_new(&s, sim_arena(), dev, &bad) == OK);
+    stack_close(s);
     u8 memory[4096];
     struct arena small;
     arena_init(&small, SPAN_OF(memory));
