@@ -351,6 +351,17 @@ TEST(tap_carries_frames_and_offloads)
     process_net_close(n);
 }
 
+/* A frame to `to` with one TCP or UDP header, as the image would send it. */
+static size_t make_frame(u8 *f, u32 to, u8 protocol, u16 port, u8 flags)
+{
+    memset(f, 0, 60);
+    f[12] = 8, f[14] = 0x45, f[23] = protocol;
+    for (int i = 0; i < 4; i++)
+        f[30 + i] = (u8)(to >> (24 - 8 * i) & 0xff);
+    f[36] = (u8)(port >> 8), f[37] = (u8)(port & 0xff), f[47] = flags;
+    return 54;
+}
+
 /* A TCP client of a published port reaches the image, and passt ends with its device. */
 TEST(user_publishes_a_port_and_leaves_nothing_behind)
 {
@@ -397,17 +408,6 @@ TEST(user_publishes_a_port_and_leaves_nothing_behind)
     close(s);
 }
 
-/* A frame to `to` with one TCP or UDP header, as the image would send it. */
-static size_t make_frame(u8 *f, u32 to, u8 protocol, u16 port, u8 flags)
-{
-    memset(f, 0, 60);
-    f[12] = 8, f[14] = 0x45, f[23] = protocol;
-    for (int i = 0; i < 4; i++)
-        f[30 + i] = (u8)(to >> (24 - 8 * i) & 0xff);
-    f[36] = (u8)(port >> 8), f[37] = (u8)(port & 0xff), f[47] = flags;
-    return 54;
-}
-
 TEST(the_gate_keeps_the_image_from_the_hosts_loopback)
 {
     static struct gate g;
@@ -440,9 +440,48 @@ TEST(the_gate_keeps_the_image_from_the_hosts_loopback)
     CHECK(gate_passes(&g, f, 13));
 }
 
+/* A connection attempt of the image's, as passt takes it: checksum of IP, an MSS option. */
+static size_t make_syn(u8 *f, const struct process_net *n, u32 to, u16 port)
+{
+    make_frame(f, to, IPPROTO_TCP, port, 2);
+    memset(f, 0x02, 6);
+    memcpy(f + 6, n->about.mac, 6);
+    f[17] = 44, f[22] = 64, f[26] = 10, f[28] = 2, f[29] = 15, f[35] = 99, f[46] = 0x60, f[48] = 0xff;
+    f[54] = 2, f[55] = 4, f[56] = 5, f[57] = 0xb4;
+    u32 sum = 0;
+    for (int i = 14; i < 34; i += 2)
+        sum += (u32)(f[i] << 8 | f[i + 1]);
+    sum = ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
+    f[24] = (u8)(sum >> 8), f[25] = (u8)(sum & 0xff);
+    return 58;
+}
+
+/* With passt itself: nobody listens on this machine's loopback for an image. */
+TEST(user_keeps_the_loopback_to_the_host)
+{
+    if (access("/usr/bin/passt", X_OK) != 0)
+        SKIP("passt is not installed");
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t at_n = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    CHECK(bind(listener, (struct sockaddr *)&at, sizeof at) == 0 && listen(listener, 4) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&at, &at_n) == 0);
+    struct process_net *n = process_net_open("user", NULL, 0, NULL, error, sizeof error);
+    CHECK(n);
+    const u32 targets[] = {INADDR_LOOPBACK, GATE_GATEWAY, 0};
+    u8 frame[60];
+    for (size_t i = 0; i < COUNT(targets); i++)
+        CHECK(send_one(n, frame, make_syn(frame, n, targets[i], ntohs(at.sin_port))));
+    struct pollfd p = {.fd = listener, .events = POLLIN};
+    CHECK(poll(&p, 1, 200) == 0);
+    process_net_close(n);
+    close(listener);
+}
+
 TESTS(CASE(the_gate_keeps_the_image_from_the_hosts_loopback), CASE(a_spec_that_cannot_be_opened_says_why),
       CASE(stream_frames_arrive_whole_however_they_are_cut),
       CASE(stream_keeps_the_rest_of_a_frame_that_was_sent_in_part),
       CASE(stream_ends_at_an_impossible_length_and_when_closed),
       CASE(message_sockets_carry_a_frame_a_message), CASE(a_capture_holds_what_crossed_in_order),
-      CASE(user_publishes_a_port_and_leaves_nothing_behind), CASE(tap_carries_frames_and_offloads))
+      CASE(user_publishes_a_port_and_leaves_nothing_behind), CASE(user_keeps_the_loopback_to_the_host),
+      CASE(tap_carries_frames_and_offloads))
