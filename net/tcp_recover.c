@@ -295,9 +295,19 @@ static void sample(struct tcb *c, const struct tcp_options *o, u64 now)
     }
 }
 
+/* RFC 3522 (Eifel): the first ACK after a timeout echoes a timestamp from before the
+ * segment was sent again, so nothing was lost but time. */
+static bool was_spurious(const struct tcb *c, const struct tcp_options *o)
+{
+    if (c->recovery != TCP_TIMED_OUT || c->backoff != 1 || !c->time_ok || !o->has_time)
+        return false;
+    return seq_lt(o->time_echo, wrap_add32(c->sent_ms, c->time_offset));
+}
+
 void tcp_acked(struct tcb *c, u32 ack, const struct tcp_segment *seg, u64 now)
 {
     u32 acked = wrap_sub32(ack, c->snd_una), flight = tcp_flight(c);
+    bool spurious = was_spurious(c, &seg->options);
     c->snd_una = ack;
     c->progress_ms = tcp_ms(now);
     c->backoff = 0;
@@ -320,7 +330,11 @@ void tcp_acked(struct tcb *c, u32 ack, const struct tcp_segment *seg, u64 now)
         break;
     case TCP_TIMED_OUT:
         grow(c, acked, c->cwnd);
-        if (seq_le(c->recover, ack))
+        if (spurious) { /* RFC 4015 */
+            c->cwnd = MAX(c->cwnd, flight);
+            c->ssthresh = MAX(c->ssthresh, flight);
+        }
+        if (spurious || seq_le(c->recover, ack))
             leave_recovery(c);
         break;
     }

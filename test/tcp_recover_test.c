@@ -111,6 +111,32 @@ SCENARIO(rfc6298_timeouts_back_off)
     CHECK(peer_end(p));
 }
 
+/* The path stalls for longer than the RTO, then everything arrives. */
+SCENARIO(rfc3522_a_timeout_without_loss)
+{
+    CHECK(peer_open_modern(p, 5000));
+    u32 start = p->ack;
+    CHECK(writes(p, 60000));
+    CHECK(expect_segments(p, start, 10));
+    u32 sent_at = p->in.options.time;
+    while (p->in.seq != start) /* the tail probe, then the RTO */
+        CHECK(peer_expect(p, TCP_ACK, 1000));
+    CHECK_EQ(stack_tcp(p->stack)->timeouts, 1);
+    u64 before = stack_tcp(p->stack)->retransmits;
+    for (u32 i = 2; i <= 10; i += 2) {
+        struct tcp_segment a = {.seq = p->seq, .ack = start + i * MSS, .flags = TCP_ACK, .window = 65535};
+        a.options = peer_options(p);
+        a.options.time_echo = sent_at; /* of the originals */
+        peer_send(p, a, VIEW_NONE);
+    }
+    while (peer_next(p, 2))
+        CHECK(seq_le(start + 10 * MSS, p->in.seq)); /* new text, none of the old */
+    CHECK_EQ(stack_tcp(p->stack)->retransmits, before);
+    CHECK(peer_tcb(p)->cwnd >= 10 * MSS);
+    CHECK_EQ(peer_tcb(p)->recovery, TCP_OPEN);
+    CHECK(peer_end(p));
+}
+
 SCENARIO(a_silent_peer_is_given_up)
 {
     CHECK(peer_open_modern(p, 5000));
@@ -224,7 +250,7 @@ SCENARIO(super_segments_are_whole_and_limited_by_windows)
 }
 
 TESTS(CASE(rfc6928_initial_window), CASE(rfc6675_one_loss_is_repaired_without_timeout),
-      CASE(rfc6582_without_sack), CASE(rfc6298_timeouts_back_off), CASE(a_silent_peer_is_given_up),
-      CASE(rfc8985_a_lost_tail_is_probed), CASE(what_was_sent_again_and_lost_again),
-      CASE(the_window_shrinks_after_idle), CASE(path_mtu_is_learned),
-      CASE(super_segments_are_whole_and_limited_by_windows))
+      CASE(rfc6582_without_sack), CASE(rfc6298_timeouts_back_off), CASE(rfc3522_a_timeout_without_loss),
+      CASE(a_silent_peer_is_given_up), CASE(rfc8985_a_lost_tail_is_probed),
+      CASE(what_was_sent_again_and_lost_again), CASE(the_window_shrinks_after_idle),
+      CASE(path_mtu_is_learned), CASE(super_segments_are_whole_and_limited_by_windows))
