@@ -8,6 +8,7 @@
 #include "fiber/loop.h"
 #include "host/sim/sim.h"
 #include "lib/http/internal.h"
+#include "lib/http/log.h"
 
 /* ---- handlers -------------------------------------------------------------------- */
 
@@ -35,6 +36,16 @@ static enum err whole(struct http_request *rq, struct http_response *rs)
     struct view body;
     TRY(http_read_all(rq, 1000, &body));
     return http_send(rs, "text/plain", body, STREAM_COPY);
+}
+
+/* Answers before it has read. */
+static enum err early(struct http_request *rq, struct http_response *rs)
+{
+    struct view body;
+    TRY(http_begin(rs, 4));
+    TRY(http_text(rs, "<"));
+    TRY(http_read_all(rq, 3, &body));
+    return http_write(rs, body);
 }
 
 static enum err query(struct http_request *rq, struct http_response *rs)
@@ -104,6 +115,7 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/hello/:name", hello, .quick = true},
     {HTTP_POST, "/echo", echo},
     {HTTP_PUT, "/whole", whole},
+    {HTTP_POST, "/early", early},
     {HTTP_GET, "/query", query},
     {HTTP_POST, "/ignore", ignore},
     {HTTP_GET, "/known", known},
@@ -336,6 +348,9 @@ IN_WORLD(expect_100_continue)
     /* Refused without reading: the client need not send it. */
     CHECK(ask("POST /nowhere" H "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n"));
     CHECK(answered("HTTP/1.1 404", "404 Not Found\n") && count("Connection: close"));
+    /* An interim answer in the midst of the final one would be taken for its body. */
+    CHECK(ask("POST /early" H "Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc"));
+    CHECK(answered("HTTP/1.1 200 OK\r\n", "\r\n\r\n<abc") && count("Connection: close"));
 }
 
 IN_WORLD(methods_and_paths_that_are_not_there)
@@ -580,6 +595,24 @@ TEST(requests_wait_for_a_worker_and_are_shed_beyond_that)
     run(one_worker_client, (struct http_config){.workers = 1, .queue = 2}, (struct sim_pipe_options){0});
 }
 
+/* The worker is free as soon as its connection is cut, and the next request has it. */
+static void cut_off_client(void)
+{
+    struct stream *cut = dial(), *next = dial();
+    u64 start = loop_now();
+    CHECK(send_text(cut, "GET /broken" H "\r\n") && send_text(next, "GET /known" H CLOSE "\r\n"));
+    answer_n = 0;
+    CHECK(read_until(next, NULL) && answered("HTTP/1.1 200", "0123456789"));
+    CHECK(loop_now() - start < NS_PER_S);
+    stream_close(cut);
+    stream_close(next);
+}
+
+TEST(a_request_waits_no_longer_than_for_a_worker)
+{
+    run(cut_off_client, (struct http_config){.workers = 1}, (struct sim_pipe_options){0});
+}
+
 static void few_connections_client(void)
 {
     struct stream *s[4];
@@ -645,6 +678,43 @@ IN_WORLD(every_allocation_failing_in_turn)
     CHECK(ask("GET /hello/1" H CLOSE "\r\n") && answered("HTTP/1.1 200", "hello 1"));
 }
 
+/* ---- the access log ------------------------------------------------------------------------ */
+
+/* Each byte of these texts takes six in JSON. */
+static const char loud[] = "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80";
+
+static void loud_client(void)
+{
+    static char text[4096];
+    char *at = text + sprintf(text, "GET /hello/1" H CLOSE "Referer: ");
+    for (int i = 0; i < 64; i++)
+        at += sprintf(at, "%s%s", i == 32 ? "\r\nUser-Agent: " : "", loud);
+    sprintf(at, "\r\n\r\n");
+    CHECK(ask(text) && ask("GET /hello/2" H CLOSE "\r\n"));
+    http_access_log_flush(server->config.log_arg);
+    struct view lines = sim_console();
+    size_t n = 0;
+    for (; lines.n > 0; n++) {
+        struct view line = view_cut(lines, '\n', &lines);
+        CHECK(view_starts(line, VIEW("{\"time\":")) && view_ends(line, VIEW("\"}")));
+    }
+    CHECK_EQ(n, 2);
+}
+
+static void loud_world(void *arg)
+{
+    struct http_access_log log;
+    (void)arg;
+    CHECK_EQ(http_access_log_init(&log, sim_arena(), VIEW("json")), OK);
+    struct world w = {{.log = http_access_log, .log_arg = &log}, {0}, loud_client};
+    world(&w);
+}
+
+TEST(no_request_breaks_a_line_of_the_log)
+{
+    sim_run(1, loud_world, NULL);
+}
+
 /* ---- stopping ------------------------------------------------------------------------------ */
 
 IN_WORLD(a_stop_lets_requests_in_flight_end)
@@ -694,5 +764,6 @@ TESTS(CASE(a_request_is_answered_with_a_length), CASE(head_has_the_same_head_and
       CASE(a_body_must_move), CASE(an_idle_connection_is_closed),
       CASE(a_peer_that_does_not_read_holds_nobody_up),
       CASE(requests_wait_for_a_worker_and_are_shed_beyond_that),
+      CASE(a_request_waits_no_longer_than_for_a_worker), CASE(no_request_breaks_a_line_of_the_log),
       CASE(at_the_connection_limit_the_longest_idle_makes_room), CASE(every_allocation_failing_in_turn),
       CASE(a_stop_lets_requests_in_flight_end), CASE(a_stop_has_an_end))

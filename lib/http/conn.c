@@ -356,5 +356,4 @@ void http_conn_return(struct http_conn *c, bool keep, u64 now)
     } else {
         http_conn_linger(c, now);
     }
-    waiters_wake_one(&s->wake);
 }

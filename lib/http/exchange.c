@@ -149,6 +149,8 @@ enum err http_exchange_run(struct http_exchange *x, bool quick)
         return e;
     if (e != OK && !rs->begun)
         e = answer_error(rs, e);
+    if (e == ERR_LIMIT && quick && !rs->begun)
+        return e;
     log_exchange(x);
     return e;
 }
@@ -173,6 +175,7 @@ static enum err drain(struct http_exchange *x)
 void http_worker(void *exchange)
 {
     struct http_exchange *x = exchange;
+    struct http_server *s = x->server;
     struct http_conn *c = x->conn;
     enum err e = http_exchange_run(x, false);
     bool keep = e == OK && drain(x) == OK && !x->rs.close;
@@ -181,4 +184,5 @@ void http_worker(void *exchange)
         http_conn_return(c, keep, loop_now());
     else
         http_conn_abort(c);
+    waiters_wake_one(&s->wake); /* for the next in the queue */
 }

@@ -5,7 +5,7 @@
 #include "sig/clock.h"
 #include "sig/console.h"
 
-enum { LOG_BYTES = 4096, TEXT_MAX = 512 /* of anything that the client chose */ };
+enum { LOG_BYTES = 4096, TEXT_MAX = 512 /* as written, of anything that the client chose */ };
 #define FLUSH_NS (NS_PER_S / 4)
 
 void http_access_log_flush(struct http_access_log *l)
@@ -58,7 +58,8 @@ static struct view known_or_none(const struct http_head *h, enum http_known whic
 static void put_quoted(struct writer *w, struct view text)
 {
     put_u8(w, '"');
-    for (size_t i = 0; i < text.n && i < TEXT_MAX; i++) {
+    size_t end = w->n + TEXT_MAX;
+    for (size_t i = 0; i < text.n && w->n < end; i++) {
         u8 c = view_at(text, i);
         if (c == '"' || c == '\\')
             put_u8(w, '\\');

@@ -31,10 +31,11 @@ bool http_accepts(const struct http_request *rq, const char *coding)
     return http_known(rq->head, HTTP_ACCEPT_ENCODING, &v) && http_accepts_coding(v, view_z(coding));
 }
 
-/* RFC 9110 §10.1.1: the client holds its body back until it is asked for it. */
+/* RFC 9110 §10.1.1: the client holds its body back until it is asked for it. Once the
+ * response has begun it is too late: the client would take this for a part of that. */
 static enum err ask_for_body(struct http_exchange *x)
 {
-    if (x->continued)
+    if (x->continued || x->rs.begun)
         return OK;
     x->continued = true;
     return stream_write(x->conn->stream, VIEW("HTTP/1.1 100 Continue\r\n\r\n"), STREAM_STATIC,
