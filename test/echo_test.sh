@@ -79,6 +79,21 @@ small_file() {
 check echo_survives_a_full_capture small_file
 stop_pith
 
+# In a user namespace nobody's privilege is needed, only /dev/net/tun.
+in_user_namespace() {
+    unshare -Urn sh -c '
+        ip link set lo up && ip tuntap add tap0 mode tap &&
+            ip address add 10.9.0.1/24 dev tap0 && ip link set tap0 up || exit
+        build/pith run echo --net tap:tap0 --ip 10.9.0.2/24 >/dev/null &
+        for try in 1 2 3 4 5 6 7 8 9; do
+            sleep 0.2
+            python3 test/echo_client.py tcp 10.9.0.2 7 1000000 && break
+        done >/dev/null
+        answered=$?
+        kill $! && wait $! && exit $answered'
+}
+check echo_in_a_user_namespace in_user_namespace
+
 # Devices that whoever starts pith has opened.
 for kind in stream seqpacket dgram tap tap-plain; do
     check "echo_inherited_$kind" in_net python3 test/fd_peer.py "$kind" build/pith run echo
