@@ -63,6 +63,7 @@ static void play(void *unused)
 struct world {
     void (*test)(void);
     bool scripted;
+    u64 latency_ns;
 };
 
 static void world(void *arg)
@@ -70,7 +71,9 @@ static void world(void *arg)
     const struct world *w = arg;
     struct dialer *dialer;
     struct scope s;
-    sim_listener(&listener, &dialer, (struct sim_pipe_options){.piece_bytes = w->scripted ? 3 : 0});
+    sim_listener(&listener, &dialer,
+                 (struct sim_pipe_options){.piece_bytes = w->scripted && !w->latency_ns ? 3 : 0,
+                                           .latency_ns = w->latency_ns});
     http_client_init(&client, dialer);
     CHECK_EQ(http_server_new(&server, sim_arena(), &(struct http_config){.routes = HTTP_ROUTES(routes)}), OK);
     scope_open(&s, "test");
@@ -193,6 +196,43 @@ WITH_SCRIPT(interim_answers_and_the_close_at_the_end)
     CHECK(get("/") == OK && strcmp(body, "abc") == 0);
 }
 
+/* The server's FIN is still on its way when the next request is written. */
+static void closing_test(void)
+{
+    script[0] = script[1] = script[2] = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na";
+    script[3] = NULL;
+    CHECK(get("/") == OK && get("/") == OK);
+    CHECK(client.dialed == 2 && client.reused == 1);
+    struct http_ask post = {.method = HTTP_POST, .host = VIEW("h"), .target = VIEW("/")};
+    CHECK_EQ(fetch(&post), ERR_RESET); /* may have had its effect: not sent again */
+    CHECK(client.dialed == 2 && client.reused == 2);
+}
+
+TEST(a_request_that_met_a_closing_connection_is_sent_again)
+{
+    sim_run(1, world, &(struct world){closing_test, true, 10 * NS_PER_MS});
+}
+
+WITH_SERVER(only_so_many_connections_are_kept)
+{
+    static const struct http_line agent = {{(const u8 *)"User-Agent", 10}, {(const u8 *)"test", 4}};
+    struct http_ask ask = {.host = VIEW("h"), .target = VIEW("/hello/x"), .fields = {&agent, 1}};
+    for (u16 port = 1; port <= 10; port++) {
+        CHECK_EQ(
+            http_client_ask(&client, (struct endpoint){.port = port}, &ask, sim_arena(), &answer, FOREVER),
+            OK);
+        u8 room[10];
+        struct view got;
+        while (http_client_read(&answer, SPAN_OF(room), &got, FOREVER) == OK)
+            continue;
+        http_client_done(&answer);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < HTTP_CLIENT_KEPT; i++)
+        kept += client.kept[i].stream != NULL;
+    CHECK(kept == HTTP_CLIENT_KEPT && client.dialed == 10);
+}
+
 WITH_SCRIPT(answers_that_are_cut_or_malformed)
 {
     script[0] = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc";
@@ -219,5 +259,6 @@ WITH_SCRIPT(a_silent_server_ends_at_the_deadline)
 
 TESTS(CASE(a_connection_is_used_again), CASE(one_that_the_server_closed_is_replaced),
       CASE(bodies_are_streamed), CASE(requests_that_would_smuggle_are_refused),
-      CASE(interim_answers_and_the_close_at_the_end), CASE(answers_that_are_cut_or_malformed),
-      CASE(a_silent_server_ends_at_the_deadline))
+      CASE(interim_answers_and_the_close_at_the_end),
+      CASE(a_request_that_met_a_closing_connection_is_sent_again), CASE(only_so_many_connections_are_kept),
+      CASE(answers_that_are_cut_or_malformed), CASE(a_silent_server_ends_at_the_deadline))

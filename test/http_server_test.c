@@ -97,6 +97,33 @@ static enum err split(struct http_request *rq, struct http_response *rs)
     return http_set(rs, "X-A", VIEW("b\r\nX-C: d"));
 }
 
+static enum err moved(struct http_request *rq, struct http_response *rs)
+{
+    return http_redirect(rs, 308, http_remote(rq).port == 0 ? VIEW("/known") : VIEW("/unknown"));
+}
+
+static enum err at_once(struct http_request *rq, struct http_response *rs)
+{
+    (void)rq;
+    static const u8 zeroes[5000];
+    TRY(http_text(rs, "first"));
+    return http_write(rs, VIEW_OF(zeroes));
+}
+
+static enum err too_much(struct http_request *rq, struct http_response *rs)
+{
+    (void)rq;
+    TRY(http_begin(rs, 3));
+    return http_text(rs, "four");
+}
+
+static enum err second_thoughts(struct http_request *rq, struct http_response *rs)
+{
+    (void)rq;
+    TRY(http_text(rs, "all is"));
+    return http_error(rs, 409);
+}
+
 static enum err file(struct http_request *rq, struct http_response *rs)
 {
     return http_respond(rq, rs, rq->context);
@@ -125,6 +152,10 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/split", split},
     {HTTP_GET, "/file", file, &letters, .quick = true},
     {HTTP_GET, "/tree/*", known},
+    {HTTP_GET, "/moved", moved, .quick = true},
+    {HTTP_GET, "/at-once", at_once},
+    {HTTP_GET, "/too-much", too_much},
+    {HTTP_GET, "/second", second_thoughts},
 };
 
 /* ---- a world with a server and a client ------------------------------------------------ */
@@ -237,6 +268,27 @@ static size_t count(const char *what)
     return n;
 }
 
+/* Takes a response off the start of `rest`: how long its body is. */
+static size_t body_bytes(struct view *rest)
+{
+    static const struct http_limits limits = {8192, 4096, 64};
+    static struct http_head head;
+    struct http_chunked c = {0};
+    if (http_parse_response(&head, *rest, HTTP_GET, &limits) != OK)
+        return SIZE_MAX;
+    *rest = view_from(*rest, head.bytes.n);
+    size_t n = head.content_length, taken;
+    *rest = view_from(*rest, n);
+    while (head.framing == HTTP_CHUNKED && c.state != CHUNK_DONE) {
+        struct view data;
+        if (http_chunked_next(&c, *rest, &taken, &data) != OK || taken == 0)
+            return SIZE_MAX;
+        n += data.n;
+        *rest = view_from(*rest, taken);
+    }
+    return n;
+}
+
 #define H " HTTP/1.1\r\nHost: h\r\n"
 #define CLOSE "Connection: close\r\n"
 #define IN_WORLD(name)              \
@@ -327,6 +379,24 @@ IN_WORLD(bodies_both_ways)
     CHECK(ask("GET /query" H CLOSE "\r\n") && answered("HTTP/1.1 404 Not Found\r\n", "404 Not Found\n"));
     CHECK(ask("GET /big" H CLOSE "\r\n") &&
           answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", "\r\n0\r\n\r\n"));
+}
+
+IN_WORLD(answers_of_other_shapes)
+{
+    CHECK(ask("GET /moved" H CLOSE "\r\n") && answered("HTTP/1.1 308 Permanent Redirect\r\n", "\n"));
+    CHECK(count("Location: /") == 1 && count("known\r\n") == 1);
+    CHECK(ask("GET /at-once" H CLOSE "\r\n"));
+    struct view rest = {(u8 *)answer, answer_n};
+    CHECK_EQ(body_bytes(&rest), 5005);
+    CHECK(ask("GET /second" H CLOSE "\r\n") &&
+          answered("HTTP/1.1 409 Conflict\r\n", "\r\n\r\n409 Conflict\n"));
+    CHECK(!ask("GET /too-much" H CLOSE "\r\n") && !strstr(answer, "four"));
+    static char chunks[3000] = "PUT /whole" H CLOSE "Transfer-Encoding: chunked\r\n\r\n3e9\r\n";
+    size_t n = strlen(chunks);
+    memset(chunks + n, 'a', 1001);
+    strcpy(chunks + n + 1001, "\r\n0\r\n\r\n");
+    CHECK(ask(chunks) && answered("HTTP/1.1 413 Content Too Large\r\n", "\n"));
+    CHECK(ask("GET /query?q" H CLOSE "\r\n") && count("Content-Length: 0\r\n") == 1);
 }
 
 IN_WORLD(a_body_that_nobody_read_is_skipped)
@@ -470,27 +540,6 @@ TEST(one_byte_at_a_time)
     run(in_pieces_client, (struct http_config){0},
         (struct sim_pipe_options){.piece_bytes = 7, .scatter_bytes = 3});
     run(in_pieces_client, (struct http_config){0}, (struct sim_pipe_options){.scatter_bytes = 1});
-}
-
-/* Takes a response off the start of `rest`: how long its body is. */
-static size_t body_bytes(struct view *rest)
-{
-    static const struct http_limits limits = {8192, 4096, 64};
-    static struct http_head head;
-    struct http_chunked c = {0};
-    if (http_parse_response(&head, *rest, HTTP_GET, &limits) != OK)
-        return SIZE_MAX;
-    *rest = view_from(*rest, head.bytes.n);
-    size_t n = head.content_length, taken;
-    *rest = view_from(*rest, n);
-    while (head.framing == HTTP_CHUNKED && c.state != CHUNK_DONE) {
-        struct view data;
-        if (http_chunked_next(&c, *rest, &taken, &data) != OK || taken == 0)
-            return SIZE_MAX;
-        n += data.n;
-        *rest = view_from(*rest, taken);
-    }
-    return n;
 }
 
 static void small_buffers_client(void)
@@ -757,7 +806,7 @@ TEST(a_stop_has_an_end)
 TESTS(CASE(a_request_is_answered_with_a_length), CASE(head_has_the_same_head_and_no_body),
       CASE(pipelined_requests_are_answered_in_order),
       CASE(a_connection_is_kept_and_ends_when_the_client_is_done), CASE(http_1_0), CASE(bodies_both_ways),
-      CASE(a_body_that_nobody_read_is_skipped), CASE(expect_100_continue),
+      CASE(answers_of_other_shapes), CASE(a_body_that_nobody_read_is_skipped), CASE(expect_100_continue),
       CASE(methods_and_paths_that_are_not_there), CASE(hostile_shapes_end_the_connection_with_a_code),
       CASE(a_response_that_cannot_be_finished_is_cut), CASE(conditions), CASE(byte_ranges),
       CASE(one_byte_at_a_time), CASE(buffers_smaller_than_the_answer), CASE(a_head_must_come_in_time),
