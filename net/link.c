@@ -35,13 +35,16 @@ bool link_take(struct stack *s, u64 now)
     return n > 0;
 }
 
-/* TCP takes back what did not leave: it need not wait to find it lost. */
+/* The device did not take it. TCP takes its own back, and need not wait to find it
+ * lost; anything else is. */
 static void give_back(struct stack *s, struct view headers)
 {
     struct ipv4 h;
     if (headers.n > ETH_HEADER + IPV4_HEADER && load_be16(headers, 12) == ETH_IPV4 &&
         ipv4_decode_quoted(view_from(headers, ETH_HEADER), &h) == OK && h.protocol == IP_TCP)
         tcp_not_sent(s, ip4(h.src), ip4(h.dst), h.payload);
+    else
+        s->stats.tx_dropped++;
 }
 
 void link_flush(struct stack *s)
@@ -52,7 +55,6 @@ void link_flush(struct stack *s)
         must(took <= l->burst_n);
         l->full = took < l->burst_n;
         s->stats.tx_frames += took;
-        s->stats.tx_dropped += l->burst_n - took;
         for (size_t i = took; i < l->burst_n; i++)
             give_back(s, *net_parts_at(AT(l->burst, i).parts, 0));
         l->burst_n = 0;

@@ -39,7 +39,8 @@ struct link_rx {
 /* A burst in, handed up frame by frame. False: there was none. */
 bool link_take(struct stack *s, u64 now);
 
-/* What was built goes to the device. What it does not take is dropped and counted. */
+/* What was built goes to the device. What it does not take goes back to TCP; the rest
+ * of it is dropped and counted. */
 void link_flush(struct stack *s);
 
 /* Completes the frame: `headers_n` bytes of its slot come first, then its parts. */
