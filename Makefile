@@ -209,7 +209,7 @@ TEST_IMAGES := $(patsubst test/images/%/main.c,$(B)/test/%.pith,$(wildcard test/
 $(TEST_IMAGES): $(B)/test/%.pith: $(B)/image/test/images/%/main.o $(IMAGE_O) $(B)/gen/seal
 	$(link-image)
 
-test: all test-packages $(TESTS) $(TEST_IMAGES) fuzzers $(BENCH) $(SITE)/index.html
+test: all test-packages $(TESTS) $(TEST_IMAGES) fuzzers bench-programs $(SITE)/index.html
 	@sh test/run
 
 # test/long/NAME.c: simulated days; each runs shorter in the tests.
@@ -290,7 +290,9 @@ $(B)/bench/%: bench/floor/%.c | test-packages
 $(B)/bench/hello: bench/floor/hello.c | build-packages
 	@mkdir -p $(@D)
 	musl-gcc -static -Os -s $< -o $@
-bench: all test-packages $(BENCH)
+.PHONY: bench-programs
+bench-programs: $(BENCH) $(B)/bench/hello
+bench: all test-packages bench-programs
 	@python3 bench/bench.py $(ARGS)
 
 clean:
