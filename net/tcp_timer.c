@@ -31,7 +31,8 @@ void tcp_tail_arm(struct tcb *c, u64 now)
 
 void tcp_retransmit_arm(struct tcb *c, u64 now)
 {
-    bool stalled = tcp_unsent(c) > 0 && !c->held; /* by the peer's window; a hold is our own */
+    u32 unsent = tcp_unsent(c);
+    bool stalled = c->held ? unsent >= c->mss : unsent > 0; /* by the peer's window, not by our hold */
     bool waiting = tcp_flight(c) > 0 || stalled || (c->fin_queued && !tcp_fin_sent(c));
     c->retransmit_at = waiting ? sat_add(now, retransmit_interval(c)) : FOREVER;
     if (c->tail == TCP_TAIL_ARMED)

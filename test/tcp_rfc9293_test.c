@@ -292,6 +292,22 @@ SCENARIO(held_bytes_leave_in_whole_segments)
     CHECK(peer_end(p));
 }
 
+/* The ACK that opened the window again was lost: the hold does not keep us from asking. */
+SCENARIO(a_closed_window_is_probed_while_bytes_are_held)
+{
+    CHECK(peer_open(p, 5000));
+    peer_ack(p, p->ack, 0);
+    (void)fiber_sleep_ns(NS_PER_MS);
+    stream_hold(p->stream, true);
+    CHECK_EQ(stream_write(p->stream, text_of(3000), STREAM_STATIC, FOREVER), OK);
+    CHECK(peer_expect(p, TCP_ACK, 10000));
+    CHECK_EQ(p->in.seq, p->ack - 1);
+    peer_ack(p, p->ack, 65535);
+    CHECK(peer_expect(p, TCP_ACK, 10));
+    CHECK_EQ(p->in.payload.n, 1460);
+    CHECK(peer_end(p));
+}
+
 SCENARIO(text_out_of_order_is_put_in_order)
 {
     CHECK(peer_open_modern(p, 5000));
@@ -418,7 +434,8 @@ TESTS(CASE(three_way_handshake_and_text_both_ways), CASE(peer_closes_first), CAS
       CASE(closed_window_is_probed_and_reopens), CASE(a_window_that_stays_small_is_used_all_the_same),
       CASE(a_slow_reader_closes_the_window_and_tells_when_it_opens),
       CASE(second_segment_is_acknowledged_at_once_one_alone_after_40_ms),
-      CASE(held_bytes_leave_in_whole_segments), CASE(text_out_of_order_is_put_in_order),
+      CASE(held_bytes_leave_in_whole_segments), CASE(a_closed_window_is_probed_while_bytes_are_held),
+      CASE(text_out_of_order_is_put_in_order),
       CASE(keepalive_asks_and_gives_up), CASE(a_closed_stream_does_not_wait_for_ever),
       CASE(text_for_a_closed_stream_is_answered_with_reset), CASE(nobody_listens),
       CASE(lost_syn_ack_is_sent_again_and_given_up), CASE(a_closed_listener_resets_who_waits))
