@@ -80,7 +80,9 @@ void tcp_settle(struct stack *s)
     t->refs_n = 0;
 }
 
-/* As much of the text as there is memory for, should it have to be kept. */
+/* As much of the text as there is memory for, should it have to be kept. What came out
+ * of order gives way (RFC 2018 §8): it cannot be read before this, and connections that
+ * hold such text alone could otherwise keep each other from ever going on. */
 static struct view what_fits(struct tcb *c, struct view text)
 {
     size_t room = tail_room(c) + (size_t)c->reserved * TCP_BLOCK_BYTES - c->ref_bytes;
@@ -92,6 +94,8 @@ static struct view what_fits(struct tcb *c, struct view text)
             return view_first(text, room);
         tcp_block_free(c->tcp, b);
     }
+    if (unlikely(c->ooo.first && text.n > room + tcp_share_bytes(c)))
+        tcp_queue_free(c->tcp, &c->ooo, &c->ooo_blocks);
     return view_first(text, MIN(text.n, room + tcp_share_bytes(c)));
 }
 

@@ -299,6 +299,41 @@ SCENARIO(bytes_scattered_out_of_order)
 }
 
 /* SACK blocks that lie. */
+/* Connections that all miss the first segment of their windows fill the memory with what
+ * follows it. The first segments come again and find room. */
+SCENARIO(text_out_of_order_gives_way_to_text_in_order)
+{
+    enum { CONNECTIONS = 12, SEGMENT = 1460, WINDOW = 44 * SEGMENT };
+    struct stream *streams[CONNECTIONS];
+    u32 seq[CONNECTIONS], ack[CONNECTIONS];
+    for (u16 i = 0; i < CONNECTIONS; i++) {
+        CHECK(peer_open(p, (u16)(5000 + i)));
+        streams[i] = p->stream;
+        seq[i] = p->seq;
+        ack[i] = p->ack;
+    }
+    for (u32 i = 0; i < 2 * CONNECTIONS; i++) {
+        u32 n = i % CONNECTIONS;
+        p->port = (u16)(5000 + n);
+        p->ack = ack[n];
+        p->seq = seq[n] + (i < CONNECTIONS ? SEGMENT : 0);
+        while (p->seq < seq[n] + WINDOW) {
+            peer_say(p, TCP_ACK, text_of(SEGMENT));
+            while (peer_next(p, 0))
+                continue;
+        }
+        if (i < CONNECTIONS)
+            CHECK_EQ(stream_buffered(streams[n]), 0);
+        else
+            CHECK_EQ(stream_wait(streams[n], SEGMENT - 1, after_ms(100)), OK);
+        stream_consume(streams[n], stream_buffered(streams[n]));
+    }
+    for (u32 i = 0; i < CONNECTIONS; i++)
+        stream_abort(streams[i]);
+    CHECK(peer_clean(p));
+    stack_close(p->stack);
+}
+
 SCENARIO(false_selective_acknowledgements)
 {
     CHECK(peer_open_modern(p, 5000));
@@ -389,4 +424,5 @@ TESTS(CASE(rfc5961_blind_reset), CASE(rfc5961_blind_syn), CASE(rfc5961_blind_tex
       CASE(rfc6191_a_new_connection_from_time_wait), CASE(rfc4987_syn_flood),
       CASE(cookies_cannot_be_guessed_or_kept), CASE(at_the_limit_of_connections_service_goes_on),
       CASE(the_backlog_is_a_limit), CASE(bytes_scattered_out_of_order),
-      CASE(false_selective_acknowledgements), CASE(ten_thousand_broken_segments))
+      CASE(text_out_of_order_gives_way_to_text_in_order), CASE(false_selective_acknowledgements),
+      CASE(ten_thousand_broken_segments))
