@@ -95,7 +95,7 @@ static struct view what_fits(struct tcb *c, struct view text)
         tcp_block_free(c->tcp, b);
     }
     if (unlikely(c->ooo.first && text.n > room + tcp_share_bytes(c)))
-        tcp_queue_free(c->tcp, &c->ooo, &c->ooo_blocks);
+        tcp_early_drop(c);
     return view_first(text, MIN(text.n, room + tcp_share_bytes(c)));
 }
 
@@ -171,7 +171,13 @@ void tcp_receive_consume(struct tcb *c, size_t n)
 void tcp_receive_drop(struct tcb *c)
 {
     tcp_receive_consume(c, c->rcv_bytes);
+    tcp_early_drop(c);
+}
+
+void tcp_early_drop(struct tcb *c)
+{
     tcp_queue_free(c->tcp, &c->ooo, &c->ooo_blocks);
+    c->ooo_bytes = 0;
 }
 
 u32 tcp_receive_most(const struct tcb *c)
@@ -194,21 +200,31 @@ static u32 end_of(const struct tcp_block *b)
     return wrap_add32(b->seq, (u32)(b->to - b->from));
 }
 
-/* Where `seq` belongs: after *prev, which starts at or before it (NULL: in front). */
-static struct tcp_block *before(const struct tcb *c, u32 seq)
+/* Where `seq` belongs: after the block answered, which starts at or before it (NULL: in
+ * front). `prev` is such a block too, to go on from. */
+static struct tcp_block *before(const struct tcb *c, struct tcp_block *prev, u32 seq)
 {
-    struct tcp_block *prev = NULL;
     if (c->ooo.last && seq_le(c->ooo.last->seq, seq))
         return c->ooo.last; /* nearly always: holes are filled from below, new text comes on top */
-    for (struct tcp_block *b = c->ooo.first; b && seq_le(b->seq, seq); b = b->next)
-        prev = b;
+    struct tcp_block *next = prev ? prev->next : c->ooo.first;
+    for (; next && seq_le(next->seq, seq); next = next->next)
+        prev = next;
     return prev;
+}
+
+/* The queue is searched from its start, so its length is an attacker's lever
+ * (CVE-2018-5390). Segments as a sender has reason to cut them fill their blocks;
+ * crumbs beyond the first few are not kept. */
+static bool is_crumbs(const struct tcb *c)
+{
+    enum { FEW = 64, FILL_BYTES = TCP_BLOCK_BYTES / 4 };
+    return c->ooo_blocks >= FEW && c->ooo_bytes / c->ooo_blocks < FILL_BYTES;
 }
 
 static struct tcp_block *insert(struct tcb *c, struct tcp_block *prev, u32 seq)
 {
     /* One connection's holes may not take what the order of others needs. */
-    if (c->ooo_blocks >= c->tcp->receive_max_bytes / 512)
+    if (c->ooo_blocks >= c->tcp->receive_max_bytes / 512 || is_crumbs(c))
         return NULL;
     struct tcp_block *b = tcp_block_new(c);
     if (!b)
@@ -243,8 +259,9 @@ bool tcp_receive_early(struct tcb *c, u32 seq, struct view text)
 {
     bool first = c->ooo.first == NULL;
     u32 start = seq;
+    struct tcp_block *prev = NULL;
     while (text.n > 0) {
-        struct tcp_block *prev = before(c, seq);
+        prev = before(c, prev, seq);
         if (prev && seq_lt(seq, end_of(prev))) {
             size_t known = MIN((size_t)wrap_sub32(end_of(prev), seq), text.n);
             text = view_from(text, known);
@@ -261,6 +278,7 @@ bool tcp_receive_early(struct tcb *c, u32 seq, struct view text)
         size_t n = MIN(gap, (size_t)TCP_BLOCK_BYTES - b->to);
         copy(span_sub(SPAN_OF(b->bytes), b->to, n), view_first(text, n));
         b->to = to_u16(b->to + n);
+        c->ooo_bytes += (u32)n;
         text = view_from(text, n);
         seq = wrap_add32(seq, (u32)n);
     }
@@ -282,6 +300,7 @@ void tcp_receive_join(struct tcb *c)
         if (!c->ooo.first)
             c->ooo.last = NULL;
         c->ooo_blocks--;
+        c->ooo_bytes -= (u32)(b->to - b->from);
         if (seq_le(end_of(b), c->rcv_nxt)) {
             tcp_block_free(c->tcp, b);
             continue;
