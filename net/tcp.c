@@ -226,7 +226,7 @@ void tcp_conn_end(struct tcb *c, enum err why)
     list_remove(&c->output_link);
     tcp_board_free(c);
     tcp_send_drop(c);
-    tcp_queue_free(t, &c->ooo, &c->ooo_blocks);
+    tcp_early_drop(c);
     if (c->listener) {
         if (link_listed(&c->accept_link))
             c->listener->queued--;

@@ -168,6 +168,7 @@ void tcp_receive_join(struct tcb *c);               /* what has come into order 
 size_t tcp_receive_pieces(struct tcb *c, struct stream_pieces out);
 void tcp_receive_consume(struct tcb *c, size_t n);
 void tcp_receive_drop(struct tcb *c);               /* all of it */
+void tcp_early_drop(struct tcb *c);                 /* what came out of order */
 void tcp_receive_sack(const struct tcb *c, struct tcp_options *o); /* the ranges to report */
 u32 tcp_receive_most(const struct tcb *c);          /* bytes it may buffer */
 u32 tcp_receive_edge(const struct tcb *c);          /* the window's right edge as it could be now */

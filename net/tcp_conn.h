@@ -137,6 +137,7 @@ struct tcb {
     struct tcp_queue snd, rcv, ooo;
     struct tcp_block *snd_cursor;  /* at or before snd_nxt, or NULL */
     u32 sack_recent[TCP_SACK_MAX - 1]; /* a byte of each range reported last, newest first */
+    u32 ooo_bytes;                 /* in `ooo` */
 
     /* One armed timer serves three deadlines. They are only stored when they move
      * and looked at when it fires: an ACK touches no wheel. */
