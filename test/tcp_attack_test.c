@@ -284,12 +284,12 @@ SCENARIO(bytes_scattered_out_of_order)
     (void)fiber_sleep_ns(NS_PER_MS);
     struct stack_stats s = stack_stats(p->stack);
     printf("# 10000 holes hold %zu KiB\n", s.buffer_used_bytes >> 10);
-    CHECK(s.buffer_used_bytes <= 256 << 10);
-    for (u32 i = 0; i < 200; i += 2) { /* the holes are filled one byte at a time */
+    CHECK(s.buffer_used_bytes <= 64 << 10); /* crumbs are not kept: CVE-2018-5390 */
+    for (u32 i = 0; i < 100; i += 2) { /* the holes are filled one byte at a time */
         p->seq = base + i;
         peer_say(p, TCP_ACK, VIEW("x"));
     }
-    CHECK_EQ(stream_wait(p->stream, 199, after_ms(1000)), OK);
+    CHECK_EQ(stream_wait(p->stream, 99, after_ms(1000)), OK);
     CHECK(peer_tcb(p)->rcv_blocks <= 2);
     p->seq = base;
     for (u32 i = 0; i < 20; i++)
@@ -298,7 +298,6 @@ SCENARIO(bytes_scattered_out_of_order)
     CHECK(peer_end(p));
 }
 
-/* SACK blocks that lie. */
 /* Connections that all miss the first segment of their windows fill the memory with what
  * follows it. The first segments come again and find room. */
 SCENARIO(text_out_of_order_gives_way_to_text_in_order)
@@ -334,6 +333,7 @@ SCENARIO(text_out_of_order_gives_way_to_text_in_order)
     stack_close(p->stack);
 }
 
+/* SACK blocks that lie. */
 SCENARIO(false_selective_acknowledgements)
 {
     CHECK(peer_open_modern(p, 5000));
