@@ -435,7 +435,7 @@ TESTS(CASE(three_way_handshake_and_text_both_ways), CASE(peer_closes_first), CAS
       CASE(a_slow_reader_closes_the_window_and_tells_when_it_opens),
       CASE(second_segment_is_acknowledged_at_once_one_alone_after_40_ms),
       CASE(held_bytes_leave_in_whole_segments), CASE(a_closed_window_is_probed_while_bytes_are_held),
-      CASE(text_out_of_order_is_put_in_order),
-      CASE(keepalive_asks_and_gives_up), CASE(a_closed_stream_does_not_wait_for_ever),
-      CASE(text_for_a_closed_stream_is_answered_with_reset), CASE(nobody_listens),
-      CASE(lost_syn_ack_is_sent_again_and_given_up), CASE(a_closed_listener_resets_who_waits))
+      CASE(text_out_of_order_is_put_in_order), CASE(keepalive_asks_and_gives_up),
+      CASE(a_closed_stream_does_not_wait_for_ever), CASE(text_for_a_closed_stream_is_answered_with_reset),
+      CASE(nobody_listens), CASE(lost_syn_ack_is_sent_again_and_given_up),
+      CASE(a_closed_listener_resets_who_waits))
