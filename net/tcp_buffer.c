@@ -35,22 +35,22 @@ static size_t left_for(const struct tcp_buffers *b, enum direction way)
     return (size_t)sat_sub(available(b), sat_sub(b->blocks.n / 16, other));
 }
 
-/* Blocks that the connection may have besides those it holds. As long as a quarter
- * is free it may hold as many as are (each that it takes is also one less, hence the
- * half); then a few; and the last eighth is for those that have none at all in this
- * direction, so that a thousand who are slow leave room for one who is quick. */
+/* Blocks that the connection can take now, one after the other. As long as a quarter is
+ * free it may hold as many as are (each that it takes is also one less, hence the half);
+ * then a few; and the last eighth is for those that have none at all in this direction,
+ * so that a thousand who are slow leave room for one who is quick. */
 static size_t share(const struct tcb *c, enum direction way)
 {
     const struct tcp_buffers *b = &c->tcp->buffers;
     size_t left = left_for(b, way), mine = held(c, way);
     if (mine >= CONNECTION_BLOCKS_MAX)
         return 0;
-    if (left > b->blocks.n / 4 && left > mine) {
-        size_t fair = MAX((left - mine + 1) / 2, (size_t)sat_sub(TCP_BLOCKS_LEAST, mine));
-        return MIN(fair, CONNECTION_BLOCKS_MAX - mine);
-    }
-    size_t most = left > b->blocks.n / 8 ? TCP_BLOCKS_LEAST : 1;
-    return MIN(left, (size_t)sat_sub(most, mine));
+    size_t fair = MIN((sat_sub(left, mine) + 1) / 2, sat_sub(left, b->blocks.n / 4));
+    size_t few = MIN(sat_sub(TCP_BLOCKS_LEAST, mine), sat_sub(left, b->blocks.n / 8));
+    size_t most = MAX(fair, few);
+    most = MAX(most, sat_sub(1, mine));
+    most = MIN(most, left);
+    return MIN(most, CONNECTION_BLOCKS_MAX - mine);
 }
 
 u32 tcp_share_bytes(const struct tcb *c)

@@ -200,6 +200,42 @@ TEST(those_who_do_not_read_cannot_take_all)
     sim_run(1, hogs, NULL);
 }
 
+/* However little is left, what stream_room tells is taken without blocking: a fiber that
+ * serves many relies on it. */
+static void room_is_kept(void *arg)
+{
+    enum { CLIENTS = 30 };
+    static const u8 much[64 << 10];
+    static const size_t memory[] = {256 << 10, 8 << 10};
+    (void)arg;
+    for (size_t m = 0; m < COUNT(memory); m++) {
+        struct pair p;
+        struct stream *client[CLIENTS], *server[CLIENTS];
+        CHECK(pair_start_with(&p, NULL, SIM_FEATURES, small(1, 64, AT(memory, m)), small(2, 64, 8 << 20)));
+        for (int i = 0; i < CLIENTS; i++) {
+            CHECK(pair_connect(&p));
+            client[i] = p.client;
+            server[i] = p.server;
+            for (size_t room; (room = MIN(stream_room(p.server), sizeof much)) > 0;)
+                CHECK_OK(stream_write(p.server, (struct view){much, room}, STREAM_COPY, 0));
+        }
+        printf("# %zu of %zu KiB written\n", stack_stats(p.a).buffer_used_bytes >> 10, AT(memory, m) >> 10);
+        CHECK(stack_stats(p.a).buffer_used_bytes >= AT(memory, m) / 2);
+        for (int i = 0; i < CLIENTS; i++) {
+            stream_abort(client[i]);
+            stream_abort(server[i]);
+        }
+        (void)fiber_sleep_ns(NS_PER_S);
+        CHECK(pair_clean(&p));
+        pair_end(&p);
+    }
+}
+
+TEST(room_that_is_told_is_there)
+{
+    sim_run(1, room_is_kept, NULL);
+}
+
 /* More go into TIME_WAIT than the table holds, and through the same few ports. */
 static void churn(void *arg)
 {
@@ -261,5 +297,5 @@ TEST(watched_streams_report_themselves)
 }
 
 TESTS(CASE(every_allocation_fails_in_turn), CASE(a_thousand_slow_clients),
-      CASE(those_who_do_not_read_cannot_take_all), CASE(time_wait_recycles_its_oldest),
-      CASE(watched_streams_report_themselves))
+      CASE(those_who_do_not_read_cannot_take_all), CASE(room_that_is_told_is_there),
+      CASE(time_wait_recycles_its_oldest), CASE(watched_streams_report_themselves))
