@@ -133,12 +133,12 @@ static enum err recv(struct dgram *dgram, struct dgram_in *out, u64 deadline)
 {
     struct udp_socket *u = socket_of(dgram);
     enum err e = OK;
-    while (e == OK && !u->closed && list_empty(&u->queue)) {
+    while (e == OK && !u->over && list_empty(&u->queue)) {
         u->waiting++;
         e = waiters_wait(&u->readers, deadline);
         u->waiting--;
     }
-    if (u->closed) {
+    if (u->over) {
         give_back(u);
         return ERR_CLOSED;
     }
@@ -156,7 +156,7 @@ static enum err send(struct dgram *dgram, struct endpoint to, struct view data)
 {
     struct udp_socket *u = socket_of(dgram);
     struct stack *s = u->stack;
-    if (u->closed)
+    if (u->over)
         return ERR_CLOSED;
     if (data.n > UDP_PAYLOAD_MAX)
         return ERR_TOO_BIG;
@@ -170,9 +170,8 @@ static enum err send(struct dgram *dgram, struct endpoint to, struct view data)
     return ip_send(s, &u->route, &d, loop_now());
 }
 
-static void close(struct dgram *dgram)
+static void end(struct udp_socket *u)
 {
-    struct udp_socket *u = socket_of(dgram);
     struct stack *s = u->stack;
     for (struct link *l; (l = list_first(&u->queue));) {
         struct udp_datagram *d = CONTAINER(l, struct udp_datagram, queued);
@@ -180,8 +179,15 @@ static void close(struct dgram *dgram)
         release(s, d);
     }
     map_remove(&s->udp.by_port, &u->node);
-    u->closed = true;
+    u->over = true;
     waiters_wake_all(&u->readers);
+}
+
+static void close(struct dgram *dgram)
+{
+    struct udp_socket *u = socket_of(dgram);
+    end(u);
+    u->closed = true;
     give_back(u);
 }
 
@@ -241,5 +247,5 @@ void udp_close_all(struct stack *s)
     udp_settle(s);
     for (size_t i = 0; i < s->udp.by_port.buckets.n; i++)
         for (struct map_node *n; (n = *map_buckets_at(s->udp.by_port.buckets, i));)
-            close(&CONTAINER(n, struct udp_socket, node)->dgram);
+            end(CONTAINER(n, struct udp_socket, node));
 }

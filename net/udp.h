@@ -26,6 +26,7 @@ struct udp_socket {
     u32 queue_n, waiting;
     size_t kept_bytes;
     u16 port;
+    bool over;                /* nothing comes or goes any more: closed, or its stack is */
     bool closed;              /* its last reader gives it back */
 };
 

@@ -140,6 +140,24 @@ static void closed_under_readers(void *arg)
     stack_close(p->stack);
 }
 
+/* The stack ends first: the socket says so, and is still its owner's to close. */
+static void stack_ends_first(void *arg)
+{
+    (void)arg;
+    struct peer *p = start();
+    struct dgram *d;
+    struct dgram_in in;
+    CHECK(udp_open(p->stack, 7, &d) == OK);
+    peer_udp(p, 9, 7, VIEW("x"));
+    CHECK(pause(1));
+    stack_close(p->stack);
+    CHECK(dgram_recv(d, &in, peer_after(1)) == ERR_CLOSED);
+    CHECK(dgram_send(d, (struct endpoint){ip4(PEER), 9}, VIEW("x")) == ERR_CLOSED);
+    CHECK_EQ(p->stack->udp.datagrams.used, 0);
+    dgram_close(d);
+    CHECK_EQ(p->stack->udp.sockets.used, 0);
+}
+
 static void canceled_reader(void *arg)
 {
     (void)arg;
@@ -308,6 +326,10 @@ TEST(a_full_device_refuses)
 {
     sim_run(9, full_device, NULL);
 }
+TEST(a_stack_ends_before_its_sockets)
+{
+    sim_run(11, stack_ends_first, NULL);
+}
 TEST(a_bad_link_loses_but_never_alters)
 {
     sim_run(10, bad_link, NULL);
@@ -316,4 +338,5 @@ TEST(a_bad_link_loses_but_never_alters)
 TESTS(CASE(ports_are_given_once), CASE(every_allocation_fails_in_turn), CASE(what_nobody_reads_yet_is_kept),
       CASE(what_nobody_reads_is_bounded), CASE(a_socket_is_closed_under_its_readers),
       CASE(a_reader_is_canceled), CASE(checksums_count), CASE(a_sum_of_zero_is_sent_as_ones),
-      CASE(a_full_device_refuses), CASE(a_bad_link_loses_but_never_alters))
+      CASE(a_full_device_refuses), CASE(a_stack_ends_before_its_sockets),
+      CASE(a_bad_link_loses_but_never_alters))
