@@ -90,9 +90,8 @@ static void board_trim(struct tcb *c)
         return;
     while (b->n > 0 && seq_le(b->ranges[0].to, c->snd_una))
         remove_range(b, 0);
-    if (b->n > 0)
-        b->ranges[0].from = seq_max(b->ranges[0].from, c->snd_una);
-    else
+    /* Text that the peer had, it would have acknowledged: it has thrown it away (RFC 2018 §8). */
+    if (b->n == 0 || seq_le(b->ranges[0].from, c->snd_una))
         tcp_board_free(c);
 }
 

@@ -193,6 +193,29 @@ SCENARIO(what_was_sent_again_and_lost_again)
     CHECK(peer_end(p));
 }
 
+/* The peer lacked memory: what it has selectively acknowledged is gone, as its next ACK tells. */
+SCENARIO(rfc2018_the_peer_threw_text_away)
+{
+    CHECK(peer_open_modern(p, 5000));
+    u32 start = p->ack;
+    CHECK(writes(p, 8 * MSS));
+    CHECK(expect_segments(p, start, 8));
+    sack(p, start, start + MSS, start + 8 * MSS);
+    CHECK(peer_expect(p, TCP_ACK, 5));
+    CHECK_EQ(p->in.seq, start);
+    u64 then = clock_mono_ns();
+    for (u32 next = start + MSS; next != start + 8 * MSS;) {
+        peer_ack(p, next, 65535);
+        do
+            CHECK(peer_expect(p, TCP_ACK, 500));
+        while (p->in.seq != next);
+        next += (u32)p->in.payload.n;
+    }
+    CHECK(clock_mono_ns() - then < 250 * NS_PER_MS);
+    CHECK_EQ(stack_tcp(p->stack)->timeouts, 1);
+    CHECK(peer_end(p));
+}
+
 SCENARIO(the_window_shrinks_after_idle)
 {
     CHECK(peer_open_modern(p, 5000));
@@ -252,5 +275,6 @@ SCENARIO(super_segments_are_whole_and_limited_by_windows)
 TESTS(CASE(rfc6928_initial_window), CASE(rfc6675_one_loss_is_repaired_without_timeout),
       CASE(rfc6582_without_sack), CASE(rfc6298_timeouts_back_off), CASE(rfc3522_a_timeout_without_loss),
       CASE(a_silent_peer_is_given_up), CASE(rfc8985_a_lost_tail_is_probed),
-      CASE(what_was_sent_again_and_lost_again), CASE(the_window_shrinks_after_idle),
+      CASE(what_was_sent_again_and_lost_again), CASE(rfc2018_the_peer_threw_text_away),
+      CASE(the_window_shrinks_after_idle),
       CASE(path_mtu_is_learned), CASE(super_segments_are_whole_and_limited_by_windows))
