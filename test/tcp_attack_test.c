@@ -334,6 +334,47 @@ SCENARIO(text_out_of_order_gives_way_to_text_in_order)
 }
 
 /* SACK blocks that lie. */
+/* Whose windows are closed hold all the memory they may. One that sends us text, in
+ * segments larger than what is left for it, still gets on. */
+SCENARIO(closed_windows_do_not_stop_the_other_direction)
+{
+    enum { HOGS = 14 };
+    struct tcp *t = stack_tcp(p->stack);
+    struct stream *hogs[HOGS];
+    t->buffers.blocks.n = 16;
+    for (u16 i = 0; i < HOGS; i++) {
+        CHECK(peer_open(p, (u16)(5000 + i)));
+        hogs[i] = p->stream;
+        for (size_t room; (room = stream_room(p->stream)) > 0;)
+            CHECK_EQ(stream_write(p->stream, text_of(room), STREAM_COPY, 0), OK);
+        while (peer_next(p, 1))
+            continue;
+        peer_ack(p, p->ack, 0);
+    }
+    CHECK_EQ(t->buffers.used, 15);
+    CHECK(peer_open(p, 6000));
+    peer_tcb(p)->rcv_mss = 1460;
+    for (size_t sent = 0; sent < 10000;) {
+        struct tcp_segment ask = {.seq = p->seq - 1, .ack = p->ack, .flags = TCP_ACK, .window = 65535};
+        peer_send(p, ask, VIEW_NONE);
+        while (peer_next(p, 500) && p->in.to_port != 6000)
+            continue;
+        size_t n = p->in.window;
+        CHECK(n > 0 && p->in.ack == p->seq);
+        peer_say(p, TCP_ACK, text_of(n));
+        CHECK_EQ(stream_wait(p->stream, n - 1, after_ms(10)), OK);
+        stream_consume(p->stream, n);
+        sent += n;
+        while (peer_next(p, 600))
+            continue;
+    }
+    for (int i = 0; i < HOGS; i++)
+        stream_abort(hogs[i]);
+    while (peer_next(p, 1))
+        continue;
+    CHECK(peer_end(p));
+}
+
 SCENARIO(false_selective_acknowledgements)
 {
     CHECK(peer_open_modern(p, 5000));
@@ -425,4 +466,4 @@ TESTS(CASE(rfc5961_blind_reset), CASE(rfc5961_blind_syn), CASE(rfc5961_blind_tex
       CASE(cookies_cannot_be_guessed_or_kept), CASE(at_the_limit_of_connections_service_goes_on),
       CASE(the_backlog_is_a_limit), CASE(bytes_scattered_out_of_order),
       CASE(text_out_of_order_gives_way_to_text_in_order), CASE(false_selective_acknowledgements),
-      CASE(ten_thousand_broken_segments))
+      CASE(closed_windows_do_not_stop_the_other_direction), CASE(ten_thousand_broken_segments))
