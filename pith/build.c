@@ -11,6 +11,7 @@
 
 #include "pith/bundle.h"
 #include "pith/command.h"
+#include "pith/common.h"
 #include "pith/image.h"
 #include "pith/listing.h"
 #include "pith/output.h"
@@ -117,6 +118,14 @@ static void stop_tools(int signal_number)
     for (size_t i = 0; i < JOBS_MAX; i++)
         if (at_work[i] > 0)
             kill(at_work[i], SIGTERM);
+}
+
+static void stop_tools_on_signals(void)
+{
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < COUNT(ending); i++)
+        if (signal(ending[i], stop_tools) == SIG_IGN)
+            signal(ending[i], SIG_IGN); /* in the background, or nohup */
 }
 
 static void replace_at_work(pid_t old, pid_t new)
@@ -248,7 +257,7 @@ static int finish_image(const struct build *b, struct output *o)
         unmap_file(&file);
     }
     close(fd);
-    return code;
+    return code == EXIT_OK && stopped_by ? 128 + stopped_by : code;
 }
 
 static int add_bundle(const struct build *b)
@@ -289,6 +298,7 @@ static int make_image(struct build *b)
         code = link_image(b);
     remove_scratch(b);
     if (code == EXIT_OK && (code = output_open(&o, b->image, 0644)) == EXIT_OK) {
+        stop_tools_on_signals(); /* not output.c's: there is more than its file to remove */
         code = finish_image(b, &o);
         if (code == EXIT_OK)
             code = output_commit(&o);
@@ -369,9 +379,7 @@ static int build(struct build *b, const char *out)
         code = find_sources(b);
     if (code == EXIT_OK)
         code = toolkit_find(&b->toolkit);
-    if (signal(SIGINT, stop_tools) == SIG_IGN)
-        signal(SIGINT, SIG_IGN); /* in the background */
-    signal(SIGTERM, stop_tools);
+    stop_tools_on_signals();
     if (code == EXIT_OK)
         code = make_image(b);
     for (size_t i = 0; i < b->sources_n; i++)
@@ -406,8 +414,7 @@ static int run_build(int argc, char **argv)
         else if (c == 'q')
             b.quiet = true;
         else
-            return usage(&command_build, c == ':' ? "%s needs a value" : "there is no option %s",
-                         argv[optind - 1]);
+            return bad_option(&command_build, c, options, argv);
     }
     if (argc - optind > 1)
         return usage(&command_build, "name one directory, not %d", argc - optind);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "pith/command.h"
+#include "pith/common.h"
 #include "pith/image.h"
 #include "pith/listing.h"
 #include "pith/output.h"
@@ -65,10 +66,8 @@ static int take_option(struct arguments *a, int code, char **argv)
             return usage(&command_bundle, "--level is 0 (no gzip) to 9, not \"%s\"", optarg);
         a->options.gzip_level = (int)level;
         return EXIT_OK;
-    case ':':
-        return usage(&command_bundle, "%s needs a value", argv[optind - 1]);
     default:
-        return usage(&command_bundle, "there is no option %s", argv[optind - 1]);
+        return bad_option(&command_bundle, code, long_options, argv);
     }
 }
 

@@ -121,10 +121,10 @@ static int write_at(struct maker *m, u64 at, struct view bytes)
 static int pack(struct maker *m, bool *smaller)
 {
     *smaller = false;
+    must(deflateReset(&m->z) == Z_OK); /* first: a stream that has ended has a smaller bound */
     int code = grow(&m->packed, deflateBound(&m->z, m->content.n));
     if (code != EXIT_OK)
         return code;
-    must(deflateReset(&m->z) == Z_OK);
     m->z.next_in = m->content.p;
     m->z.avail_in = (uInt)m->content.n;
     m->z.next_out = m->packed.p;
@@ -348,7 +348,7 @@ int bundle_write(const char *dir, const struct bundle_options *options, int out_
         .now_s = (u64)time(NULL),
         .started_ms = now_ms(),
     };
-    int code = tree_read(dir, &tree);
+    int code = tree_read(dir, out_fd, &tree);
     /* 31: the largest window, in the gzip format (no name, no time: the same each time). */
     if (code == EXIT_OK &&
         deflateInit2(&m.z, options->gzip_level, Z_DEFLATED, 31, 9, Z_DEFAULT_STRATEGY) != Z_OK)

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,6 +36,15 @@ int usage(const struct command *c, const char *format, ...)
     va_end(args);
     dprintf(STDERR_FILENO, "pith: %s (see `pith %s --help`)\n", line, c->name);
     return EXIT_USAGE;
+}
+
+int bad_option(const struct command *c, int answer, const struct option *known, char **argv)
+{
+    if (answer != ':')
+        return usage(c, "there is no option %s", argv[optind - 1]);
+    while (known->val != optopt) /* argv is in disorder then */
+        known++;
+    return usage(c, "--%s needs a value", known->name);
 }
 
 const char *pith_home(void)

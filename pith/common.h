@@ -4,6 +4,13 @@
 
 #include "base/types.h"
 
+struct command;
+struct option; /* getopt.h */
+
+/* For what getopt_long answers besides options of `known`: says what is wrong with
+ * the option, and answers EXIT_USAGE. */
+int bad_option(const struct command *c, int answer, const struct option *known, char **argv);
+
 /* The candidate that a mistyped word is closest to; best stays NULL when none is
  * near enough to be meant. */
 struct nearest {

@@ -6,6 +6,7 @@
 
 #include "base/num.h"
 #include "pith/command.h"
+#include "pith/common.h"
 #include "pith/image.h"
 #include "pith/listing.h"
 #include "pith/symbols.h"
@@ -249,13 +250,15 @@ static void json_symbols(const struct symbols *s)
     printf(",\n  \"symbols\": [");
     for (size_t i = 0; i < s->s.n; i++) {
         const struct sized_symbol *y = &s->s.p[i];
-        printf("%s\n    {\"name\": \"%.*s\", \"size\": %" PRIu64 ", \"kind\": \"%s\", \"room\": \"%s\", ",
-               i > 0 ? "," : "", (int)y->name.n, y->name.p, y->size,
+        printf("%s\n    {\"name\": ", i > 0 ? "," : "");
+        print_json_text(y->name);
+        printf(", \"size\": %" PRIu64 ", \"kind\": \"%s\", \"room\": \"%s\", \"file\": ", y->size,
                y->code      ? "code"
                : y->in_file ? "data"
                             : "zeroed",
                y->room);
-        printf("\"file\": \"%s\"}", y->file);
+        print_json_text(view_z(y->file));
+        putchar('}');
     }
     printf("\n  ]");
 }
@@ -340,8 +343,7 @@ static int run_inspect(int argc, char **argv)
         if (c == 'w')
             a.why = optarg;
         if (c == '?' || c == ':')
-            return usage(&command_inspect, c == ':' ? "%s needs a value" : "there is no option %s",
-                         argv[optind - 1]);
+            return bad_option(&command_inspect, c, options, argv);
     }
     if (argc - optind != 1)
         return usage(&command_inspect, "name one image");

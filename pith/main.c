@@ -1,4 +1,7 @@
 /* pith: finds the command that is asked for. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,8 +51,32 @@ static bool wants_help(int argc, char **argv)
     return argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
 }
 
+/* Where one of the standard descriptors is closed, the next file to be opened would be
+ * taken for it: an image's console would be its network. */
+static bool take_standard_descriptors(void)
+{
+    struct pollfd fds[3] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
+    if (poll(fds, COUNT(fds), 0) <= 0)
+        return true;
+    for (size_t i = 0; i < COUNT(fds); i++)
+        if ((fds[i].revents & POLLNVAL) && open("/dev/null", O_RDWR) < 0)
+            return false;
+    return true;
+}
+
+/* What a command printed has arrived, or the command has failed: a script would
+ * otherwise go on with a part of it. */
+static int arrived(int code)
+{
+    if (fflush(stdout) == 0 || code != EXIT_OK)
+        return code;
+    return fail("the output could not be written: %s", strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
+    if (!take_standard_descriptors())
+        return EXIT_FAILED;
     if (argc < 2)
         return help(STDERR_FILENO, EXIT_USAGE);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
@@ -65,7 +92,7 @@ int main(int argc, char **argv)
             dprintf(STDOUT_FILENO, "%s", commands[i]->help);
             return EXIT_OK;
         }
-        return commands[i]->run(argc - 1, argv + 1);
+        return arrived(commands[i]->run(argc - 1, argv + 1));
     }
     return unknown(argv[1]);
 }

@@ -34,6 +34,8 @@ int output_open(struct output *o, const char *path, mode_t mode)
     *o = (struct output){.fd = -1, .path = path};
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return fail("%s: is a directory; name a file in it", path);
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* to be replaced: /dev/null would be gone */
+        return fail("%s: is there and not a regular file; name another one", path);
     int n = snprintf(o->temporary, sizeof o->temporary, "%s.%ld.tmp", path, (long)getpid());
     if (n < 0 || (size_t)n >= sizeof o->temporary)
         return fail("%.60s…: the path is too long", path);

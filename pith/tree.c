@@ -17,6 +17,7 @@ struct walk {
     struct tree *tree;
     char root[PATH_MAX];  /* as resolved: links may not leave it */
     size_t given_n;       /* length of the directory's name as the user gave it */
+    struct stat output;   /* what is being written */
 };
 
 /* A URL is UTF-8 (RFC 3987) and a log line has no line breaks. */
@@ -100,6 +101,8 @@ static int visit(struct walk *w, char *name, unsigned depth)
     }
     if (S_ISDIR(st.st_mode))
         return walk(w, name, depth + 1);
+    if (st.st_dev == w->output.st_dev && st.st_ino == w->output.st_ino)
+        return fail("%s: the output would be put into itself; write it to a place outside", w->root);
     if (S_ISREG(st.st_mode))
         return add_file(w, name, &st);
     return fail("%s: not a regular file; a bundle holds files only", name);
@@ -148,7 +151,7 @@ static int by_path(const void *a, const void *b)
     return strcmp(x->path, y->path);
 }
 
-int tree_read(const char *dir, struct tree *out)
+int tree_read(const char *dir, int output, struct tree *out)
 {
     struct walk w = {.tree = out};
     char name[PATH_MAX];
@@ -161,6 +164,8 @@ int tree_read(const char *dir, struct tree *out)
     snprintf(name, sizeof name, "%.*s", (int)n, dir);
     if (!realpath(name, w.root))
         return fail("%s: %s", dir, strerror(errno));
+    if (fstat(output, &w.output) < 0)
+        return fail("the output cannot be written: %s", strerror(errno));
     w.given_n = strlen(name);
     int code = walk(&w, name, 0);
     if (code != EXIT_OK)

@@ -21,8 +21,9 @@ struct tree {
     u64 size;      /* of all files together */
 };
 
-/* EXIT_OK, or an exit code. The tree is to be freed in either case. */
-int tree_read(const char *dir, struct tree *out);
+/* EXIT_OK, or an exit code: also where the file open as `output`, which the tree is to
+ * be written to, lies in the directory. The tree is to be freed in either case. */
+int tree_read(const char *dir, int output, struct tree *out);
 void tree_free(struct tree *t);
 
 #endif

@@ -119,6 +119,20 @@ cp "$pith" "$tmp/open/pith" # the user may not reach this directory
 refuses "a file that may not be read" "Permission denied" \
     $user "$tmp/open/pith" bundle "$site" -o "$tmp/open/x"
 chmod 644 "$site/noise.bin"
+mkdir "$tmp/small"
+: >"$tmp/small/CNAME"
+echo '<h1>x</h1>' >"$tmp/small/index.html"
+check "files smaller than what gzip adds to them" "$pith" bundle "$tmp/small" -o "$tmp/small.bundle"
+refuses "an output among the files" "into itself" sh -c "cd '$tmp/small' && '$pith' bundle . -o x"
+mkfifo "$tmp/pipe"
+refuses "an output that is no file, such as /dev/null" "not a regular file" \
+    "$pith" bundle "$site" -o "$tmp/pipe"
+check "which stays as it was" test -p "$tmp/pipe"
+for command in build bundle; do
+    refuses "$command -o without a file" "--output needs a value" "$pith" $command "$site" -o
+done
+refuses "a listing that does not arrive" "No space left" \
+    sh -c "'$pith' bundle --list --json '$tmp/a.bundle' >/dev/full"
 refuses "a file that is no bundle" "not a Pith image" "$pith" bundle --list "$site/numbers.txt"
 refuses "an empty file" "is empty" "$pith" bundle --list "$site/nothing"
 
@@ -256,6 +270,23 @@ kill -TERM $building
 wait $building
 code=$?
 check "a build that is stopped leaves nothing (exit code $code)" test $code = 143 -a "$(files)" = "$before"
+mkdir "$tmp/slow"
+cat >"$tmp/slow/llvm-objcopy-19" <<END
+#!/bin/sh
+rm "$tmp/slow/not-yet"
+exec sleep 10
+END
+chmod +x "$tmp/slow/llvm-objcopy-19"
+: >"$tmp/slow/not-yet"
+before=$(files)
+env PATH="$tmp/slow:$PATH" "$pith" build "$tmp/show" >"$out" 2>&1 &
+building=$!
+while [ -e "$tmp/slow/not-yet" ] && kill -0 $building; do sleep 0.05; done
+kill -TERM $building
+wait $building
+code=$?
+: >"$tmp/slow/not-yet"
+check "nor one that is stopped at its end (exit code $code)" test $code = 143 -a "$(files)" = "$before"
 check "and can be started again" "$pith" build "$tmp/show"
 refuses "no compiler" "apt-get install" env PATH=/nonexistent "$pith" build "$tmp/show"
 
