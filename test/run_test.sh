@@ -56,6 +56,7 @@ says 'found in PATH, by name' '^hello, world$' \
     not_ok 'a log is appended to'
 rm -f "$tmp/log" "$tmp/here.pith" "$tmp/linked"
 "$pith" run hello >&- 2>"$out" && [ ! -s "$out" ] && ok 'without a console' || not_ok 'without a console'
+"$pith" run hello >&- 2>&- <&- && ok 'without any descriptor' || not_ok 'without any descriptor'
 "$pith" run hello </dev/null | : && ok 'into a pipe that nobody reads' ||
     not_ok 'into a pipe that nobody reads'
 [ "$(wc -c <build/hello.pith)" -le 24576 ] && ok 'hello is at most 24 KiB' ||

@@ -72,11 +72,11 @@ static bool number_descriptors(void)
             used[n->pcap_fd] = true;
         }
     }
-    for (int fd = 0; fd < PROCESS_FD_END && process.devices_n > 0; fd++)
+    const int rest = process.devices_n > 0 ? PROCESS_FD_END : STDERR_FILENO + 1;
+    for (int fd = 0; fd < rest; fd++)
         if (!used[fd])
             close(fd);
-    unsigned rest = process.devices_n > 0 ? PROCESS_FD_END : STDERR_FILENO + 1;
-    return syscall(SYS_close_range, rest, ~0u, 0) == 0;
+    return syscall(SYS_close_range, (unsigned)rest, ~0u, 0) == 0;
 }
 
 /* RLIMIT_FSIZE stays: the console may be a file, and a full one is the user's. */
