@@ -276,5 +276,5 @@ TESTS(CASE(rfc6928_initial_window), CASE(rfc6675_one_loss_is_repaired_without_ti
       CASE(rfc6582_without_sack), CASE(rfc6298_timeouts_back_off), CASE(rfc3522_a_timeout_without_loss),
       CASE(a_silent_peer_is_given_up), CASE(rfc8985_a_lost_tail_is_probed),
       CASE(what_was_sent_again_and_lost_again), CASE(rfc2018_the_peer_threw_text_away),
-      CASE(the_window_shrinks_after_idle),
-      CASE(path_mtu_is_learned), CASE(super_segments_are_whole_and_limited_by_windows))
+      CASE(the_window_shrinks_after_idle), CASE(path_mtu_is_learned),
+      CASE(super_segments_are_whole_and_limited_by_windows))
