@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -309,8 +310,10 @@ static int make_image(struct build *b)
         code = fail("%s: cannot be written: %s", b->debug, strerror(errno));
     if (code != EXIT_OK)
         unlink(b->linked);
-    if (code == EXIT_OK && b->bundle_dir)
-        code = add_bundle(b);
+    if (code == EXIT_OK && b->bundle_dir && (code = add_bundle(b)) != EXIT_OK) {
+        unlink(b->image); /* without its files it is not what was asked for */
+        unlink(b->debug);
+    }
     return code;
 }
 
@@ -363,6 +366,17 @@ static int name_outputs(struct build *b, const char *out)
     return EXIT_OK;
 }
 
+/* Told before the work, not after it. */
+static int check_files(const struct build *b)
+{
+    struct stat st;
+    if (b->bundle_dir && stat(b->bundle_dir, &st) < 0)
+        return fail("%s: %s", b->bundle_dir, strerror(errno));
+    if (b->bundle_dir && !S_ISDIR(st.st_mode))
+        return fail("%s: not a directory; --bundle takes one", b->bundle_dir);
+    return EXIT_OK;
+}
+
 static u64 now_ms(void)
 {
     struct timespec t;
@@ -377,6 +391,8 @@ static int build(struct build *b, const char *out)
     int code = name_outputs(b, out);
     if (code == EXIT_OK)
         code = find_sources(b);
+    if (code == EXIT_OK)
+        code = check_files(b);
     if (code == EXIT_OK)
         code = toolkit_find(&b->toolkit);
     stop_tools_on_signals();

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fmt.h"
 #include "pith/command.h"
 #include "pith/common.h"
 #include "pith/image.h"
+#include "pith/listing.h"
 
 static const char help[] =
     "usage: pith list [--json]\n"
@@ -29,12 +29,12 @@ static void show(const struct image *i, const char *name, bool json, bool first)
         printf("%-12s %6zu KiB  %6u KiB  %s\n", name, (i->file.bytes.n + 1023) / 1024, m->mem_kib, m->about);
         return;
     }
-    u8 text[2 * sizeof m->about + 2];
-    struct writer w = writer_of(SPAN_OF(text));
-    put_json(&w, view_z(m->about));
-    printf("%s\n  {\"name\": \"%s\", \"image_bytes\": %zu, \"mem_kib\": %u, ", first ? "" : ",", name,
-           i->file.bytes.n, m->mem_kib);
-    printf("\"mem_min_kib\": %u, \"about\": %.*s}", m->mem_min_kib, (int)w.n, (const char *)text);
+    printf("%s\n  {\"name\": ", first ? "" : ",");
+    print_json_text(view_z(name));
+    printf(", \"image_bytes\": %zu, \"mem_kib\": %u, \"mem_min_kib\": %u, \"about\": ", i->file.bytes.n,
+           m->mem_kib, m->mem_min_kib);
+    print_json_text(view_z(m->about));
+    putchar('}');
 }
 
 static int run(int argc, char **argv)

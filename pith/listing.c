@@ -23,14 +23,32 @@ const char *human_size(u64 bytes)
     return text;
 }
 
+/* How long the UTF-8 character at the start of the text is (RFC 3629); 0: there is none. */
+static size_t character_n(struct view text)
+{
+    u8 c = view_at(text, 0);
+    size_t n = c < 0x80 ? 1 : c < 0xc2 || c > 0xf4 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    if (n > text.n)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((view_at(text, i) & 0xc0) != 0x80)
+            return 0;
+    u8 second = n > 1 ? view_at(text, 1) : 0;
+    bool odd = (c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) || (c == 0xf0 && second < 0x90) ||
+               (c == 0xf4 && second > 0x8f);
+    return odd ? 0 : n;
+}
+
 void print_json_text(struct view text)
 {
     u8 piece[16];
     putchar('"');
-    for (; text.n > 0; text = view_from(text, 1)) {
+    while (text.n > 0) {
+        size_t n = character_n(text);
         struct writer w = writer_of(SPAN_OF(piece));
-        put_json(&w, view_first(text, 1));
+        put_json(&w, n > 0 ? view_first(text, n) : VIEW("\xef\xbf\xbd")); /* U+FFFD: JSON is UTF-8 */
         fwrite(piece + 1, 1, w.n - 2, stdout);
+        text = view_from(text, n > 0 ? n : 1);
     }
     putchar('"');
 }

@@ -261,6 +261,10 @@ sed -i 's/.stack_kib = 16//; s/getpid()/2/' "$wrong/main.c"
 refuses "an appliance without a stack" "stack_kib" "$pith" build "$wrong"
 refuses "an output in a directory that is not there" "cannot be written" \
     "$pith" build "$tmp/show" -o "$tmp/none/x.pith"
+refuses "files that are not there, before anything is built" "No such file" \
+    "$pith" build "$tmp/show" --bundle "$tmp/none" -o "$tmp/x.pith"
+refuses "files that cannot be added" "no files to serve" \
+    "$pith" build "$tmp/show" --bundle "$tmp/empty" -o "$tmp/x.pith"
 rm "$tmp/show/show.pith" "$tmp/show/show.debug"
 before=$(files)
 "$pith" build "$tmp/show" >"$out" 2>&1 &
@@ -310,6 +314,10 @@ assert sum(r["code"] + r["data"] for r in rooms.values()) < i["file_bytes"]
 files = {s["name"]: s["file"] for s in i["symbols"]}
 assert files["image_main"] == "fiber/boot.c" and files["appliance_note"] == "main.c", files
 END
+odd=$(printf '%s/caf\351"\\.pith' "$tmp")
+cp "$tmp/direct.pith" "$odd"
+check "JSON of a file with an odd name" sh -c "'$pith' inspect '$odd' --json | python3 -m json.tool"
+rm "$odd"
 says "why a symbol is there: its file" "from fiber/boot.c" "$pith" inspect "$tmp/direct.pith" --why image_main
 says "and who needs it" "^  " "$pith" inspect "$tmp/direct.pith" --why image_main
 says "text for people" "memory, at most" "$pith" inspect hello
