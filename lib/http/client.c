@@ -177,9 +177,10 @@ static enum err read_head(struct stream *s, struct http_head *head, enum http_me
     size_t had = 0;
     for (;;) {
         TRY(stream_wait(s, had, deadline));
-        size_t mark = arena_mark(a);
+        size_t mark = arena_mark(a), left = a->mem.n - a->used;
         had = stream_buffered(s);
-        struct view bytes = gathered(s, a, limits->head_bytes);
+        /* Much of a body may be there already: only a head that does not fit is an error. */
+        struct view bytes = gathered(s, a, MIN(left, (size_t)limits->head_bytes));
         if (bytes.n == 0)
             return ERR_NO_MEMORY;
         enum err e = http_parse_response(head, bytes, method, limits);
@@ -190,6 +191,8 @@ static enum err read_head(struct stream *s, struct http_head *head, enum http_me
         }
         if (e != ERR_EOF)
             return e;
+        if (bytes.n == left)
+            return ERR_NO_MEMORY;
         arena_rewind(a, mark);
     }
 }
