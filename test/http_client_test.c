@@ -208,6 +208,32 @@ static void closing_test(void)
     CHECK(client.dialed == 2 && client.reused == 2);
 }
 
+/* Room for a head is room for an answer, however much of its body is there already. */
+static void much_at_once_test(void)
+{
+    static char much[5000] = "HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n";
+    struct arena small;
+    struct view got;
+    u8 room[700];
+    enum err e;
+    size_t n = 0;
+    memset(much + strlen(much), 'x', 4000);
+    script[0] = much;
+    script[1] = NULL;
+    arena_init(&small, arena_alloc(sim_arena(), 6000, 16));
+    const struct http_ask ask = {.host = VIEW("h"), .target = VIEW("/")};
+    CHECK_EQ(http_client_ask(&client, somewhere, &ask, &small, &answer, loop_now() + 5 * NS_PER_S), OK);
+    while ((e = http_client_read(&answer, SPAN_OF(room), &got, loop_now() + 5 * NS_PER_S)) == OK)
+        n += got.n;
+    CHECK(e == ERR_EOF && n == 4000);
+    http_client_done(&answer);
+}
+
+TEST(a_body_takes_no_room_from_the_head)
+{
+    sim_run(1, world, &(struct world){much_at_once_test, true, NS_PER_MS});
+}
+
 TEST(a_request_that_met_a_closing_connection_is_sent_again)
 {
     sim_run(1, world, &(struct world){closing_test, true, 10 * NS_PER_MS});
@@ -259,6 +285,6 @@ WITH_SCRIPT(a_silent_server_ends_at_the_deadline)
 
 TESTS(CASE(a_connection_is_used_again), CASE(one_that_the_server_closed_is_replaced),
       CASE(bodies_are_streamed), CASE(requests_that_would_smuggle_are_refused),
-      CASE(interim_answers_and_the_close_at_the_end),
+      CASE(interim_answers_and_the_close_at_the_end), CASE(a_body_takes_no_room_from_the_head),
       CASE(a_request_that_met_a_closing_connection_is_sent_again), CASE(only_so_many_connections_are_kept),
       CASE(answers_that_are_cut_or_malformed), CASE(a_silent_server_ends_at_the_deadline))
