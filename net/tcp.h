@@ -172,6 +172,9 @@ void tcp_early_drop(struct tcb *c);                 /* what came out of order */
 void tcp_receive_sack(const struct tcb *c, struct tcp_options *o); /* the ranges to report */
 u32 tcp_receive_most(const struct tcb *c);          /* bytes it may buffer */
 u32 tcp_receive_edge(const struct tcb *c);          /* the window's right edge as it could be now */
+/* How far the edge must be able to move to be worth telling: `enough`, or half of what the
+ * connection may hold at this moment (RFC 9293 §3.8.6.2.2). */
+u32 tcp_receive_step(const struct tcb *c, u32 edge, u32 enough);
 
 /* tcp_input.c */
 void tcp_challenge(struct tcb *c, u64 now);         /* an ACK, unless one went lately */

@@ -43,14 +43,11 @@ void tcp_not_sent(struct stack *s, struct ip_addr local, struct ip_addr remote, 
     tcp_want_output(c);
 }
 
-/* The window as it goes into a header. Its right edge moves only by steps worth
- * having: the receiver's part of RFC 9293 §3.8.6.2.2. A block is, as it may be all that
- * there is. */
+/* The window as it goes into a header. Its right edge moves only by steps worth having. */
 static u16 window(struct tcb *c)
 {
     u32 edge = tcp_receive_edge(c);
-    u32 least = MIN((u32)c->rcv_mss, (u32)TCP_BLOCK_BYTES), step = MIN(least, tcp_receive_most(c) / 2);
-    if (wrap_sub32(edge, c->rcv_edge) >= step)
+    if (wrap_sub32(edge, c->rcv_edge) >= tcp_receive_step(c, edge, c->rcv_mss))
         c->rcv_edge = edge;
     return (u16)MIN(tcp_rcv_wnd(c) >> c->rcv_scale, (u32)UINT16_MAX);
 }

@@ -193,6 +193,12 @@ u32 tcp_receive_edge(const struct tcb *c)
     return seq_max(c->rcv_edge, wrap_add32(c->rcv_nxt, room));
 }
 
+u32 tcp_receive_step(const struct tcb *c, u32 edge, u32 enough)
+{
+    u32 buffer = c->rcv_bytes + wrap_sub32(edge, c->rcv_nxt);
+    return MIN(enough, buffer / 2);
+}
+
 /* ---- out of order ---- */
 
 static u32 end_of(const struct tcp_block *b)

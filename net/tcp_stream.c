@@ -62,9 +62,9 @@ static void consume(struct stream *s, size_t n)
     tcp_receive_consume(c, n);
     if (c->state != TCP_ESTABLISHED && c->state != TCP_FIN_WAIT_1 && c->state != TCP_FIN_WAIT_2)
         return;
-    u32 gain = wrap_sub32(tcp_receive_edge(c), c->rcv_edge), most = tcp_receive_most(c);
-    bool starved = tcp_rcv_wnd(c) < 2 * (u32)c->rcv_mss && gain >= MIN(2 * (u32)c->rcv_mss, most / 2);
-    if (gain >= most / 4 || starved) {
+    u32 edge = tcp_receive_edge(c), gain = wrap_sub32(edge, c->rcv_edge), two = 2 * (u32)c->rcv_mss;
+    bool starved = gain > 0 && tcp_rcv_wnd(c) < two && gain >= tcp_receive_step(c, edge, two);
+    if (gain >= tcp_receive_most(c) / 4 || starved) {
         c->ack_now = true;
         tcp_want_output(c);
     }
