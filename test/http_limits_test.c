@@ -65,6 +65,26 @@ TEST(a_peer_that_does_not_read_holds_nobody_up)
         (struct sim_pipe_options){.buffer_bytes = 8192});
 }
 
+/* Each piece comes in its time, but all together too slowly: 100 bytes a second. */
+static void slow_reader_client(void)
+{
+    struct stream *s = dial();
+    u64 start = loop_now();
+    CHECK(send_text(s, "GET /big" H "\r\n"));
+    while (stream_status(s) == OK && loop_now() - start < 300 * NS_PER_S) {
+        CHECK(fiber_sleep_ns(5 * NS_PER_S) == OK);
+        stream_consume(s, MIN(stream_buffered(s), (size_t)500));
+    }
+    CHECK(stream_status(s) == ERR_RESET);
+    CHECK(loop_now() - start < 120 * NS_PER_S); /* 20 s, and what 37 KB take at 500 a second */
+    stream_abort(s);
+}
+
+TEST(an_answer_must_move_on_the_whole)
+{
+    run(slow_reader_client, (struct http_config){0}, (struct sim_pipe_options){.buffer_bytes = 1024});
+}
+
 /* ---- limits ------------------------------------------------------------------------------ */
 
 static void one_worker_client(void)
@@ -249,8 +269,8 @@ TEST(a_stop_has_an_end)
         (struct sim_pipe_options){0});
 }
 
-TESTS(CASE(a_head_must_come_in_time), CASE(a_body_must_move), CASE(an_idle_connection_is_closed),
-      CASE(a_peer_that_does_not_read_holds_nobody_up),
+TESTS(CASE(a_head_must_come_in_time), CASE(a_body_must_move), CASE(an_answer_must_move_on_the_whole),
+      CASE(an_idle_connection_is_closed), CASE(a_peer_that_does_not_read_holds_nobody_up),
       CASE(requests_wait_for_a_worker_and_are_shed_beyond_that),
       CASE(a_request_waits_no_longer_than_for_a_worker), CASE(no_request_breaks_a_line_of_the_log),
       CASE(at_the_connection_limit_the_longest_idle_makes_room), CASE(every_allocation_failing_in_turn),

@@ -40,6 +40,7 @@ struct http_response {
     bool has_length, chunked, close;
     u64 left;           /* with has_length */
     u64 body_bytes;     /* sent, for the log */
+    u64 waited_ns;      /* for the peer to take them */
     struct writer fields; /* lines set by the handler */
     struct writer body; /* collected by http_write */
 };

@@ -93,16 +93,32 @@ bool http_fits(const struct http_response *rs, size_t n)
     return !rs->quick || n <= stream_room(rs->exchange->conn->stream);
 }
 
+static u64 time_for(const struct http_config *config, u64 bytes)
+{
+    u64 seconds = MIN(bytes / config->rate_least, (u64)UINT32_MAX);
+    return sat_add(config->body_timeout_ns, seconds * NS_PER_S);
+}
+
+/* How long the peer may take for the next n bytes: by themselves, and less what it has
+ * taken for those before, on the whole. */
+static u64 patience(const struct http_response *rs, size_t n)
+{
+    const struct http_config *config = &rs->exchange->server->config;
+    u64 whole = sat_sub(time_for(config, rs->body_bytes), rs->waited_ns);
+    return MIN(time_for(config, n), whole);
+}
+
 enum err http_put(struct http_response *rs, struct view data, enum stream_life life)
 {
-    struct http_exchange *x = rs->exchange;
-    const struct http_config *config = &x->server->config;
+    struct stream *stream = rs->exchange->conn->stream;
     if (data.n == 0)
         return OK;
-    u64 deadline = 0;
-    if (!rs->quick)
-        deadline = loop_now() + config->body_timeout_ns + data.n / config->rate_least * NS_PER_S;
-    return stream_write(x->conn->stream, data, life, deadline);
+    if (rs->quick)
+        return stream_write(stream, data, life, 0);
+    u64 start = loop_now();
+    enum err e = stream_write(stream, data, life, sat_add(start, patience(rs, data.n)));
+    rs->waited_ns += loop_now() - start;
+    return e;
 }
 
 static bool without_body(u16 status)
