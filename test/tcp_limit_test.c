@@ -35,6 +35,12 @@ static void fill_stream(void *arg)
         x->e = stream_finish(x->stream);
 }
 
+static void read_stream(void *arg)
+{
+    struct exchange *x = arg;
+    x->got = pattern_read(x->stream, SIZE_MAX, 0, &x->e);
+}
+
 /* One connection with an echo of n bytes; true when it all came back. */
 static bool converse(struct pair *p, u64 n)
 {
@@ -200,6 +206,47 @@ TEST(those_who_do_not_read_cannot_take_all)
     sim_run(1, hogs, NULL);
 }
 
+/* A block for each direction of each connection is more than there is, and the link loses:
+ * they take turns, and nobody waits for long. */
+static void crowd(void *arg)
+{
+    enum { CLIENTS = 24, BYTES = 40000 };
+    struct sim_path path = {.latency_ns = 10 * NS_PER_MS, .real = true, .loss_ppm = 15000};
+    struct exchange *up = NEW_ARRAY(sim_arena(), struct exchange, CLIENTS);
+    struct exchange *server = NEW_ARRAY(sim_arena(), struct exchange, CLIENTS);
+    struct exchange *down = NEW_ARRAY(sim_arena(), struct exchange, CLIENTS);
+    struct pair p;
+    struct scope scope;
+    (void)arg;
+    CHECK(pair_start_with(&p, &path, SIM_FEATURES, small(1, 64, 20 << 10), small(2, 64, 28 << 10)));
+    scope_open(&scope, "crowd");
+    for (int i = 0; i < CLIENTS; i++) {
+        CHECK(pair_connect(&p));
+        up[i] = down[i] = (struct exchange){.stream = p.client, .n = BYTES};
+        server[i] = (struct exchange){.stream = p.server};
+        CHECK_OK(fiber_spawn(&scope, "up", fill_stream, &up[i]));
+        CHECK_OK(fiber_spawn(&scope, "down", read_stream, &down[i]));
+        CHECK_OK(fiber_spawn(&scope, "echo", echo, &server[i]));
+    }
+    u64 start = clock_mono_ns();
+    CHECK_OK(scope_join(&scope, after_ms(100000)));
+    printf("# %d echoes of %d bytes in %llu s\n", CLIENTS, BYTES,
+           (unsigned long long)((clock_mono_ns() - start) / NS_PER_S));
+    for (int i = 0; i < CLIENTS; i++) {
+        CHECK(down[i].got == BYTES && down[i].e == ERR_EOF);
+        stream_close(down[i].stream);
+    }
+    (void)fiber_sleep_ns(200 * NS_PER_S);
+    CHECK(pair_clean(&p));
+    pair_end(&p);
+}
+
+TEST(a_crowd_in_little_memory)
+{
+    for (u64 seed = 1; seed <= 8 && !test_failed; seed++)
+        sim_run(seed, crowd, NULL);
+}
+
 /* However little is left, what stream_room tells is taken without blocking: a fiber that
  * serves many relies on it. */
 static void room_is_kept(void *arg)
@@ -298,4 +345,5 @@ TEST(watched_streams_report_themselves)
 
 TESTS(CASE(every_allocation_fails_in_turn), CASE(a_thousand_slow_clients),
       CASE(those_who_do_not_read_cannot_take_all), CASE(room_that_is_told_is_there),
-      CASE(time_wait_recycles_its_oldest), CASE(watched_streams_report_themselves))
+      CASE(a_crowd_in_little_memory), CASE(time_wait_recycles_its_oldest),
+      CASE(watched_streams_report_themselves))
