@@ -135,6 +135,7 @@ PITH_O := $(PITH_C:%.c=$(B)/pith.d/%.o)
 $(B)/pith.d/%.o: %.c $(B)/gen/filter.h | build-packages
 	@mkdir -p $(@D)
 	$(MUSL) -MMD -c $< -o $@
+	@objcopy --rename-section .bss=.bss.zlast $@
 $(B)/pith.d/pith/build.o: $(B)/gen/profile.h
 $(B)/pith.d/pith/new.o: $(B)/gen/template.h
 # What `pith new` writes is the example itself, as C strings.
@@ -143,9 +144,9 @@ $(B)/gen/template.h: examples/greeter/main.c examples/greeter/README.md
 	@mkdir -p $(@D)
 	@{ echo 'static const char TEMPLATE_MAIN[] ='; $(c_string) $<; echo ';'; \
 	   echo 'static const char TEMPLATE_README[] ='; $(c_string) $(word 2,$^); echo ';'; } >$@
-# One mapping for headers, code and constants, and what a start writes in one page
-# (START_BSS, first by name): a fifth of a start is page faults. musl does not apply
-# RELRO to a static program in any case.
+# One mapping for headers, code and constants, and what a start writes side by side:
+# data, START_BSS, the C library's, in the order of their names, and what is large last. A
+# fifth of a start is page faults. musl does not apply RELRO to a static program in any case.
 $(B)/pith: $(PITH_O)
 	$(MUSL) -Wl,-z,noseparate-code,-z,norelro,--sort-section=name $^ /usr/lib/x86_64-linux-gnu/libz.a -o $@.debug
 	llvm-objcopy-19 --strip-debug $@.debug $@

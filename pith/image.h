@@ -22,9 +22,9 @@ struct image {
     const char *path;
     struct mapped file;
     struct elf elf;
-    struct manifest_whole manifest;
     struct view bundle;              /* empty: none */
     struct bundle_header bundle_header;
+    struct manifest_whole manifest;  /* last: large, and a start touches little of it */
 };
 
 /* Maps, decodes and checks all of it: seal, ELF, manifest, bundle. `path` is kept. */

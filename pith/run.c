@@ -16,7 +16,7 @@
 
 /* In static memory because it is only ever used once, and large: untouched pages
  * cost nothing. */
-START_BSS static struct image image; /* first: gcc puts it last, and little of it is touched */
+__attribute__((section(".bss.zimage"))) static struct image image; /* after all that is small */
 START_BSS static struct run_args args;
 START_BSS static struct process_plan plan;
 static struct host_key keys[MANIFEST_KEYS_MAX];

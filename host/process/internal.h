@@ -23,6 +23,7 @@ struct process {
     struct process_net *nets[PROCESS_DEVICES_MAX];
     u32 devices_n;
     u64 spin_ns;
+    u32 clock_calls;             /* up to CLOCK_CALLS_FIRST of them */
     bool core;
     bool guards_are_mappings;
     bool device_lost;            /* the other side of one is gone for good */

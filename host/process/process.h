@@ -16,7 +16,7 @@ enum {
     PROCESS_FD_END = 12,
 };
 
-/* Puts a variable beside the others that every start writes: one page for all. */
+/* Puts a small variable beside the others that every start writes. */
 #define START_BSS __attribute__((section(".bss.0start")))
 
 struct process_device {
