@@ -128,6 +128,22 @@ capture_is_clean() {
         [ "$(tshark -r "$net_tmp/web.pcap" -Y http.response 2>/dev/null | wc -l)" -gt 3 ] &&
         [ ! -s "$net_tmp/bad" ]
 }
+# A pipe holds 64 KiB: the log of some 1,000 requests. What comes after is lost and
+# counted, the server goes on and can be stopped.
+serves_while_nobody_reads_its_log() {
+    mkfifo "$net_tmp/pipe"
+    sleep 60 <>"$net_tmp/pipe" &
+    holder=$!
+    ip netns exec "$net_name" build/pith run web "$site" --log json \
+        --net tap:tap0 --ip 10.9.0.2/24 >"$net_tmp/pipe" 2>&1 &
+    pith_pid=$!
+    up && ab_is_served 5000 -k && stop_pith && [ "$pith_status" = 0 ]
+    unread=$?
+    kill "$holder"
+    wait "$holder" 2>/dev/null
+    return "$unread"
+}
+
 bad_keys_are_explained() {
     start_pith web "$site" --log loud
     wait "$pith_pid"
@@ -175,4 +191,5 @@ else
     skip web_capture_is_clean: tshark is not installed
 fi
 check web_bad_keys_are_explained bad_keys_are_explained
+check web_serves_while_nobody_reads_its_log serves_while_nobody_reads_its_log
 finish

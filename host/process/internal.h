@@ -23,6 +23,7 @@ struct process {
     struct process_net *nets[PROCESS_DEVICES_MAX];
     u32 devices_n;
     u64 spin_ns;
+    u64 console_lost;            /* bytes, since the console last took any */
     u32 clock_calls;             /* up to CLOCK_CALLS_FIRST of them */
     bool core;
     bool guards_are_mappings;

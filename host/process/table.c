@@ -2,7 +2,9 @@
  * so a wrong pointer in it faults here or in the kernel (EFAULT) and does no more
  * harm than the image could do itself; numbers of devices and counts are checked. */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -15,6 +17,7 @@
 enum {
     BURST_MAX = 1024,
     CLOCK_CALLS_FIRST = 30,
+    CONSOLE_PATIENCE_MS = 1000,
     ENTROPY_MAX = 256,
     SPIN_FRAMES = 2, /* since the last wait: more are a burst */
     SPIN_GAPS = 10,  /* times the length of a spin: soon */
@@ -65,11 +68,35 @@ static i64 net_tx(u32 device, const struct host_tx *frames, u32 count)
     return n ? n->ops->tx(n, frames, MIN(count, (u32)BURST_MAX)) : -1;
 }
 
+/* Whether the console takes PIPE_BUF bytes now, or within `patience_ms`. */
+static bool console_ready(u64 patience_ms)
+{
+    struct pollfd fd = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    const struct timespec patience = {(time_t)(patience_ms / 1000), (long)(patience_ms % 1000 * NS_PER_MS)};
+    return ppoll(&fd, 1, &patience, NULL) == 1;
+}
+
+static void tell_lost(void)
+{
+    char text[96];
+    int n = snprintf(text, sizeof text, "\npith: %llu bytes of output were lost here: nobody read them\n",
+                     (unsigned long long)process.console_lost);
+    process.console_lost = write(STDOUT_FILENO, text, (size_t)n) < 0 ? process.console_lost : 0;
+}
+
+/* A pipe that nobody reads must not stop the image: it is waited for once, and until
+ * it moves again what does not fit is lost, and counted. */
 static void console(const void *text, u64 n)
 {
     const u8 *p = text;
     while (n > 0) {
-        ssize_t written = write(STDOUT_FILENO, p, n);
+        if (!console_ready(process.console_lost > 0 ? 0 : CONSOLE_PATIENCE_MS)) {
+            process.console_lost += n;
+            return;
+        }
+        if (process.console_lost > 0)
+            tell_lost();
+        ssize_t written = write(STDOUT_FILENO, p, MIN(n, (u64)PIPE_BUF));
         if (written < 0 && errno == EINTR)
             continue;
         if (written <= 0)
