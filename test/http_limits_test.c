@@ -142,8 +142,7 @@ static void few_connections_client(void)
     }
     /* All three are idle now: the first makes room. */
     CHECK(ask("GET /hello/1" H CLOSE "\r\n") && answered("HTTP/1.1 200", "hello 1"));
-    answer_n = 0;
-    CHECK(read_until(s[0], NULL) && stream_status(s[1]) == OK && stream_status(s[2]) == OK);
+    CHECK(stream_status(s[0]) == ERR_RESET && stream_status(s[1]) == OK && stream_status(s[2]) == OK);
     for (size_t i = 0; i < 3; i++)
         stream_close(s[i]);
 }
@@ -151,6 +150,27 @@ static void few_connections_client(void)
 TEST(at_the_connection_limit_the_longest_idle_makes_room)
 {
     run(few_connections_client, (struct http_config){.connections = 3}, (struct sim_pipe_options){0});
+}
+
+/* Connections without a word, as many as there may be: at first they might still say
+ * something, after a second the first of them makes room. */
+static void silent_crowd_client(void)
+{
+    struct stream *s[3];
+    for (size_t i = 0; i < 3; i++)
+        s[i] = dial();
+    CHECK(fiber_sleep_ns(NS_PER_MS) == OK);
+    CHECK(ask("GET /hello/1" H CLOSE "\r\n") && answered("HTTP/1.1 503", "\r\n\r\n"));
+    CHECK(send_text(s[1], "GET /hel") && fiber_sleep_ns(NS_PER_S) == OK);
+    CHECK(ask("GET /hello/1" H CLOSE "\r\n") && answered("HTTP/1.1 200", "hello 1"));
+    CHECK(stream_status(s[0]) == ERR_RESET && stream_status(s[1]) == OK && stream_status(s[2]) == OK);
+    for (size_t i = 0; i < 3; i++)
+        stream_close(s[i]);
+}
+
+TEST(at_the_connection_limit_the_silent_make_room)
+{
+    run(silent_crowd_client, (struct http_config){.connections = 3}, (struct sim_pipe_options){0});
 }
 
 static const char *const every_kind[] = {
@@ -273,5 +293,6 @@ TESTS(CASE(a_head_must_come_in_time), CASE(a_body_must_move), CASE(an_answer_mus
       CASE(an_idle_connection_is_closed), CASE(a_peer_that_does_not_read_holds_nobody_up),
       CASE(requests_wait_for_a_worker_and_are_shed_beyond_that),
       CASE(a_request_waits_no_longer_than_for_a_worker), CASE(no_request_breaks_a_line_of_the_log),
-      CASE(at_the_connection_limit_the_longest_idle_makes_room), CASE(every_allocation_failing_in_turn),
+      CASE(at_the_connection_limit_the_longest_idle_makes_room),
+      CASE(at_the_connection_limit_the_silent_make_room), CASE(every_allocation_failing_in_turn),
       CASE(a_stop_lets_requests_in_flight_end), CASE(a_stop_has_an_end))

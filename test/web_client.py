@@ -168,6 +168,16 @@ def at_limit(n):
     get(connect(), b"/")
 
 
+def kept_out(n):
+    """More idle connections than there may be: the longest idle make room for newcomers."""
+    clients = []
+    for _ in range(n):
+        clients.append(connect())
+        get(clients[-1], b"/")
+    get(connect(), b"/")
+    get(clients[-1], b"/")
+
+
 def reads_slowly(path, expected):
     """Reads an answer so slowly that it is still on its way when the server is told to stop."""
     s = connect()
@@ -198,6 +208,8 @@ def main():
         slow(int(args[0]), int(args[1]))
     elif what == "at_limit":
         at_limit(int(args[0]))
+    elif what == "kept_out":
+        kept_out(int(args[0]))
     elif what == "reads_slowly":
         reads_slowly(args[0].encode(), int(args[1]))
     else:

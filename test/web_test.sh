@@ -177,6 +177,7 @@ check web_ab_10000_connections_in_a_row ab_is_served 10000 ''
 check web_slow_clients_harm_nobody slow_clients_harm_nobody
 check web_1000_connections_in_4_mib client many 990 /1k.txt
 check web_at_the_connection_limit client at_limit 1100
+check web_idle_clients_make_room client kept_out 1100
 check web_still_serves files_are_whole
 check web_stops_after_the_transfer stop_during_a_transfer
 

@@ -7,7 +7,7 @@
 #include "net/stack.h"
 
 APPLIANCE(.name = "web", .about = "serves a directory of files over HTTP", .flags = MANIFEST_BUNDLE,
-          .mem_kib = 4096, .mem_min_kib = 2048, .stack_kib = 16, .fibers = 24, .connections = 1000);
+          .mem_kib = 4096, .mem_min_kib = 2048, .stack_kib = 16, .fibers = 24, .connections = 1072);
 
 DEVICE(service, DEVICE_NET, .rx_kib = 256);
 KEY(port, KEY_NUMBER, "80", "TCP port to listen on", .min = 1, .max = 65535);
@@ -17,7 +17,12 @@ KEY(secure, KEY_FLAG, "true", "send X-Content-Type-Options and Referrer-Policy")
 KEY(csp, KEY_TEXT, "", "Content-Security-Policy to send with every response");
 KEY(grace, KEY_DURATION, "10s", "how long requests in flight may take when it is stopped", .max = 600000);
 
-enum { FIELDS_BYTES = 2048, WORKERS = 16, BACKLOG = 256 };
+enum {
+    FIELDS_BYTES = 2048,
+    WORKERS = 16,
+    BACKLOG = 256,
+    SPARE = 16, /* one TCP connection in so many is for newcomers while others make room for them */
+};
 
 static enum err cache_field(struct arena *a, struct view *out)
 {
@@ -97,7 +102,7 @@ enum err appliance_main(struct scope *root)
     const struct http_route routes[] = {{HTTP_GET, "/*", site_serve, .context = site, .quick = true}};
     struct http_config config = {
         .routes = HTTP_ROUTES(routes),
-        .connections = boot_connections(),
+        .connections = boot_connections() - boot_connections() / SPARE,
         .workers = WORKERS,
         .stop_timeout_ns = key_duration_ns("grace"),
     };

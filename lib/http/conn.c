@@ -7,8 +7,10 @@ enum {
     ROOM_LEAST = 512,         /* to send: the dispatcher's own last words fit */
     LINGER_BYTES = 256 * 1024,
     LINGER_TIMES = 30,
+    SILENT_LOOKS = 16,        /* at newcomers, at the limit */
 };
 #define LINGER_NS (2 * NS_PER_S)
+#define SILENT_NS NS_PER_S /* a client that means it has sent its request by then */
 
 static u64 timeout_of(const struct http_server *s, enum http_state state)
 {
@@ -277,13 +279,34 @@ void http_conn_retry(struct http_conn *c, u64 now)
 
 /* ---- beginning and end ------------------------------------------------------------ */
 
-/* At the limit whoever has been idle longest makes room; without one, 503. */
+/* Who makes room at the limit: whoever has been idle longest; else one of the oldest
+ * newcomers that have not said a word for a while, so that a crowd of silent ones
+ * keeps nobody out. NULL: all are at work. */
+static struct http_conn *dispensable(const struct http_server *s, u64 now)
+{
+    const struct list *reading = &AT(s->states, HTTP_READING);
+    struct link *l = list_first(&AT(s->states, HTTP_IDLE));
+    if (l)
+        return CONTAINER(l, struct http_conn, link);
+    l = list_first(reading);
+    for (u32 looks = 0; l && looks < SILENT_LOOKS; looks++, l = list_next(reading, l)) {
+        struct http_conn *c = CONTAINER(l, struct http_conn, link);
+        u64 since = sat_sub(c->deadline, s->config.head_timeout_ns);
+        if (stream_buffered(c->stream) == 0 && now >= sat_add(since, SILENT_NS))
+            return c;
+    }
+    return NULL;
+}
+
+/* At the limit one that is dispensable makes room, at once: an orderly end would hold
+ * its place until the client ends too, which an idle one may be long in noticing.
+ * Without one, 503. */
 void http_conn_open(struct http_server *s, struct stream *stream, u64 now)
 {
     struct http_conn *c = pool_new(&s->conns);
-    struct link *oldest = list_first(&AT(s->states, HTTP_IDLE));
-    if (!c && oldest) {
-        close_orderly(CONTAINER(oldest, struct http_conn, link));
+    struct http_conn *other = c ? NULL : dispensable(s, now);
+    if (other) {
+        http_conn_abort(other);
         c = pool_new(&s->conns);
     }
     if (!c) {
