@@ -129,7 +129,7 @@ MUSL := musl-gcc -std=gnu11 -O2 -g -static -no-pie -fno-pie -I. -I$(B)/gen -Wall
 START_C := $(addprefix host/process/,load.c process.c sandbox.c table.c) \
            $(addprefix pith/,common.c run.c image.c main.c run_args.c) \
            $(addprefix wire/,elf.c manifest.c seal.c) $(filter-out base/mem.c,$(wildcard base/*.c))
-PITH_C := $(START_C) $(filter-out $(START_C),$(wildcard pith/*.c host/process/*.c wire/*.c))
+PITH_C := $(START_C) $(filter-out $(START_C),$(wildcard pith/*.c host/process/*.c host/report/*.c wire/*.c))
 PITH_O := $(PITH_C:%.c=$(B)/pith.d/%.o)
 
 $(B)/pith.d/%.o: %.c $(B)/gen/filter.h | build-packages

@@ -34,6 +34,7 @@ broken must 'a stated fact was false'
 broken cfi 'control flow integrity'
 broken null 'read of 0x8, no memory: a null pointer'
 broken wild "write to 0x123456789000, nothing of the image's"
+broken impossible 'an address that no memory can have'
 broken text 'write to 0x[0-9a-f]*, the code: [a-z_]*+'
 broken constant 'write to 0x[0-9a-f]*, read-only data: constants+'
 broken execute 'jump to 0x[0-9a-f]*, data: table+' table

@@ -71,6 +71,8 @@ static void boundary(void *arg)
         zero = *pointer_to(8);
     if (view_eq(how, VIEW("wild")))
         *pointer_to(0x123456789000) = 1;
+    if (view_eq(how, VIEW("impossible")))
+        *pointer_to(0x4141414141414140) = 1;
     if (view_eq(how, VIEW("text")))
         *pointer_to((u64)&takes_int & ~(u64)7) = 1;
     if (view_eq(how, VIEW("constant")))

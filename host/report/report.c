@@ -1,0 +1,342 @@
+#include "host/report/report.h"
+
+#include "base/fmt.h"
+#include "base/num.h"
+#include "sig/report.h"
+
+enum { FRAMES_MAX = 1000, SCOPES_MAX = 16, NAME_MAX_SHOWN = 63, NULL_AREA = 64 * 1024 };
+
+/* What was found out on the way. */
+struct finding {
+    const struct report *r;
+    struct stop stop;
+    struct elf_symbols symbols; /* n == 0: stripped */
+    struct fiber_report fiber;  /* magic 0: none was running */
+};
+
+/* ---- the image's memory --------------------------------------------------------- */
+
+static bool peek(const struct finding *f, u64 address, u64 *out)
+{
+    return address % sizeof(u64) == 0 && address >= NULL_AREA && f->r->peek(f->r, address, out);
+}
+
+/* A text of the image, as far as it can be read. */
+static void put_peeked(struct writer *w, const struct finding *f, u64 address)
+{
+    for (u64 i = 0; i < NAME_MAX_SHOWN; i++) {
+        u64 word;
+        if (!peek(f, (address + i) & ~(u64)7, &word))
+            return;
+        u8 c = (u8)(word >> (address + i) % 8 * 8);
+        if (c == 0)
+            return;
+        put_u8(w, c >= ' ' && c < 0x7f ? c : '?');
+    }
+}
+
+static bool within(struct report_area a, u64 address)
+{
+    return address >= a.at && address - a.at < a.n;
+}
+
+static bool in_image(const struct finding *f, u64 address)
+{
+    return within((struct report_area){f->r->base, f->r->elf->span}, address);
+}
+
+static const struct elf_segment *segment_of(const struct finding *f, u64 address)
+{
+    return in_image(f, address) ? elf_segment_of(f->r->elf, address - f->r->base) : NULL;
+}
+
+/* The 8 bytes of code at rip; false where there is no code. */
+static bool instruction_at(const struct finding *f, u64 rip, u8 text[8])
+{
+    u64 words[2];
+    const struct elf_segment *s = segment_of(f, rip);
+    if (!s || !(s->flags & ELF_X) || !peek(f, rip & ~(u64)7, &words[0]))
+        return false;
+    if (!peek(f, (rip & ~(u64)7) + 8, &words[1]))
+        words[1] = 0;
+    copy((struct span){text, 8}, view_sub(VIEW_OF(words), rip % 8, 8));
+    return true;
+}
+
+/* The operand of a `ud1 code(%eax), %eax` where the trap was. */
+static bool trap_code(const struct finding *f, unsigned *code)
+{
+    u8 text[8];
+    struct view v = VIEW_OF(text);
+    if (!instruction_at(f, f->stop.rip, text) || !view_starts(v, VIEW("\x67\x0f\xb9")))
+        return false;
+    u8 operand = view_at(v, 3) >> 6; /* ModRM.mod: no, 1 or 4 bytes of displacement */
+    *code = operand == 0 ? 0 : operand == 1 ? view_at(v, 4) : load_le32(v, 4);
+    return true;
+}
+
+/* ---- places --------------------------------------------------------------------- */
+
+/* "symbol+0x1c (image+0x2340)", or where else it is. */
+static void put_place(struct writer *w, const struct finding *f, u64 address)
+{
+    struct elf_symbol s;
+    if (!in_image(f, address)) {
+        put_text(w, "0x");
+        put_hex(w, address, 1);
+        put_text(w, address > 0 && address < NULL_AREA ? " (near null)" : " (in the host)");
+        return;
+    }
+    u64 at = address - f->r->base;
+    if (elf_symbol_of(&f->symbols, at, &s)) {
+        /* The compiler's name for what pointers lead to, under control flow integrity. */
+        bool suffix = view_ends(s.name, VIEW(".cfi"));
+        put_bytes(w, view_first(s.name, s.name.n - (suffix ? 4 : 0)));
+        put_text(w, "+0x");
+        put_hex(w, at - s.address, 1);
+        put_u8(w, ' ');
+    }
+    put_text(w, "(image+0x");
+    put_hex(w, at, 1);
+    put_u8(w, ')');
+}
+
+static bool is_constant(const struct finding *f, const struct elf_segment *s, u64 address)
+{
+    u64 at = address - f->r->base;
+    return !(s->flags & ELF_W) || (at >= f->r->elf->relro && at - f->r->elf->relro < f->r->elf->relro_n);
+}
+
+static void put_segment(struct writer *w, const struct finding *f)
+{
+    const struct elf_segment *s = segment_of(f, f->stop.address);
+    put_text(w, !s                                   ? "a hole of the image: "
+                : s->flags & ELF_X                   ? "the code: "
+                : is_constant(f, s, f->stop.address) ? "read-only data: "
+                                                     : "data: ");
+    put_place(w, f, f->stop.address);
+}
+
+static bool in_window(const struct finding *f, u64 address)
+{
+    for (size_t i = 0; i < COUNT(f->r->windows); i++)
+        if (within(AT(f->r->windows, i), address))
+            return true;
+    return false;
+}
+
+/* What lies at the address that could not be accessed. */
+static void put_what_lies_there(struct writer *w, const struct finding *f)
+{
+    const struct report *r = f->r;
+    u64 address = f->stop.address, page = address & ~(u64)(ELF_PAGE - 1);
+    if (address < NULL_AREA)
+        put_text(w, "no memory: a null pointer");
+    else if (f->fiber.magic && address < f->fiber.stack_low && f->fiber.stack_low - address <= ELF_PAGE)
+        put_text(w, "the guard page of this fiber's stack: the stack is too small");
+    else if (page == r->stack.at - ELF_PAGE)
+        put_text(w, "the guard page of the boot stack: the stack is too small");
+    else if (in_image(f, address))
+        put_segment(w, f);
+    else if (within(r->bundle, address))
+        put_text(w, "the bundle, which is read-only");
+    else if (within(r->boot_record, address))
+        put_text(w, "the boot record, which is read-only");
+    else if (within(r->memory, address))
+        put_text(w, "a guard page in the image's memory");
+    else if (page == r->memory.at + r->memory.n)
+        put_text(w, "the guard page behind the image's memory");
+    else if (in_window(f, address))
+        put_text(w, "what a device received");
+    else
+        put_text(w, "nothing of the image's");
+}
+
+/* ---- the parts of a report ------------------------------------------------------ */
+
+static void put_access(struct writer *w, const struct finding *f)
+{
+    static const char *const words[] = {
+        [ACCESS_UNKNOWN] = "access to 0x",
+        [ACCESS_READ] = "read of 0x",
+        [ACCESS_WRITE] = "write to 0x",
+        [ACCESS_FETCH] = "jump to 0x",
+    };
+    put_text(w, AT(words, f->stop.access));
+    put_hex(w, f->stop.address, 1);
+    put_text(w, ", ");
+    put_what_lies_there(w, f);
+}
+
+static void put_cause(struct writer *w, const struct finding *f)
+{
+    unsigned code;
+    switch (f->stop.kind) {
+    case STOP_ACCESS:
+        put_access(w, f);
+        break;
+    case STOP_PROTECTION:
+        put_text(w, "an address that no memory can have, or an instruction that is not the image's to use");
+        break;
+    case STOP_INSTRUCTION:
+        put_text(w, trap_code(f, &code) ? trap_name(code) : "an instruction that is none");
+        break;
+    case STOP_DIVISION:
+        put_text(w, "division by zero or overflow");
+        break;
+    case STOP_FILE:
+        put_text(w, "a file it runs from was cut short");
+        break;
+    case STOP_SENT:
+        put_text(w, "sent a signal by another process");
+        break;
+    case STOP_UNKNOWN:
+        put_text(w, "the processor refused to go on");
+        break;
+    }
+    if (f->stop.kind != STOP_SENT && f->stop.access != ACCESS_FETCH && !in_image(f, f->stop.rip))
+        put_text(w, ", in what the host was asked to do");
+}
+
+static void put_fiber(struct writer *w, const struct finding *f)
+{
+    if (!f->fiber.magic)
+        return;
+    put_text(w, "  fiber    ");
+    put_peeked(w, f, (u64)f->fiber.name);
+    u64 scope = (u64)f->fiber.scope;
+    for (int i = 0; i < SCOPES_MAX && scope != 0; i++) {
+        u64 name, parent;
+        if (!peek(f, scope + offsetof(struct scope_report, name), &name) ||
+            !peek(f, scope + offsetof(struct scope_report, parent), &parent))
+            break;
+        put_text(w, i == 0 ? ", in scope " : " < ");
+        put_peeked(w, f, name);
+        scope = parent;
+    }
+    put_u8(w, '\n');
+}
+
+/* One line a frame; of a recursion the first and how often it goes on. */
+static void put_frame(struct writer *w, const struct finding *f, u64 at, u64 before, u64 *again)
+{
+    if (at == before) {
+        ++*again;
+        return;
+    }
+    if (*again > 0) {
+        put_text(w, "           … ");
+        put_dec(w, *again);
+        put_text(w, " times more\n");
+        *again = 0;
+    }
+    put_text(w, before == 0 ? "  at       " : "  from     ");
+    put_place(w, f, at);
+    put_u8(w, '\n');
+}
+
+/* Frames by their saved %rbp: each pair of words holds the caller's and the return
+ * address, and lies above the one before. A jump astray has left no frame yet, only
+ * a return address on the stack. */
+static void put_backtrace(struct writer *w, const struct finding *f)
+{
+    u64 frame = f->stop.rbp, at = f->stop.rip, before = 0, again = 0, next;
+    for (int i = 0; i < FRAMES_MAX; i++) {
+        put_frame(w, f, at, before, &again);
+        before = at;
+        if (i == 0 && f->stop.access == ACCESS_FETCH && peek(f, f->stop.rsp, &at)) {
+            at--;
+            continue;
+        }
+        if (!peek(f, frame, &next) || !peek(f, frame + 8, &at) || at == 0)
+            return;
+        at--; /* the call, not what follows it */
+        if (next <= frame && next != 0)
+            return;
+        frame = next;
+    }
+}
+
+static void put_image(struct writer *w, const struct report *r)
+{
+    put_text(w, "  image    ");
+    put_text(w, r->name);
+    struct view id = elf_build_id(r->elf);
+    if (id.n > 0) {
+        put_text(w, ", build id ");
+        put_hex_bytes(w, id);
+    }
+    put_text(w, ", at 0x");
+    put_hex(w, r->base, 1);
+    put_u8(w, '\n');
+}
+
+/* ---- finding out ---------------------------------------------------------------- */
+
+/* What the image left of its running fiber, if it is what it should be. */
+static void find_fiber(struct finding *f)
+{
+    struct elf_symbol s;
+    u64 at, words[sizeof(struct fiber_report) / 8];
+    _Static_assert(sizeof(struct fiber_report) % 8 == 0, "read in words");
+    if (!elf_symbol_named(&f->symbols, VIEW("fiber_current"), &s) || s.address >= f->r->elf->span ||
+        !peek(f, f->r->base + s.address, &at))
+        return;
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (!peek(f, at + i * 8, &words[i]))
+            return;
+    copy(SPAN_OF(f->fiber), VIEW_OF(words));
+    if (f->fiber.magic != FIBER_REPORT_MAGIC)
+        f->fiber.magic = 0;
+}
+
+/* div and idiv: REX prefixes, then F6 or F7 with 6 or 7 in ModRM.reg. */
+static bool divides(struct view text)
+{
+    u8 first = view_at(text, 0);
+    if (first >= 0x40 && first < 0x50)
+        text = view_from(text, 1);
+    return (view_at(text, 0) | 1) == 0xf7 && (view_at(text, 1) >> 3 & 7) >= 6;
+}
+
+/* A processor without interrupt handlers only says where it stopped. */
+static void find_kind(struct finding *f)
+{
+    struct stop *s = &f->stop;
+    unsigned code;
+    u8 text[8];
+    if (s->kind != STOP_UNKNOWN)
+        return;
+    s->kind = STOP_ACCESS;
+    if (!instruction_at(f, s->rip, text)) {
+        s->access = ACCESS_FETCH;
+        s->address = s->rip;
+    } else if (trap_code(f, &code)) {
+        s->kind = STOP_INSTRUCTION;
+    } else if (s->address == 0 && divides(VIEW_OF(text))) {
+        s->kind = STOP_DIVISION;
+    } else {
+        u64 word;
+        bool reads = peek(f, s->address & ~(u64)7, &word);
+        s->access = reads ? ACCESS_WRITE : ACCESS_UNKNOWN;
+    }
+}
+
+void report_write(struct writer *w, const struct report *r, const struct stop *stop)
+{
+    struct finding f = {.r = r, .stop = *stop};
+    if (elf_symbols(r->elf, &f.symbols) != OK)
+        f.symbols.n = 0;
+    if (stop->kind != STOP_ACCESS)
+        f.stop.access = ACCESS_UNKNOWN;
+    find_fiber(&f);
+    find_kind(&f);
+    put_text(w, "pith: ");
+    put_text(w, r->name);
+    put_text(w, " crashed: ");
+    put_cause(w, &f);
+    put_u8(w, '\n');
+    put_fiber(w, &f);
+    put_backtrace(w, &f);
+    put_image(w, r);
+}
