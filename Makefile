@@ -6,11 +6,12 @@
 #   make test    all tests            make check   the house's rules, in seconds
 #   make bench   against nginx        make fuzz    every decoder, for long
 #   make format  lays the code out    make long    simulated days
+#   make coverage  what tests and fuzzing reach
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all run install test check format bench fuzz long clean build-packages test-packages
+.PHONY: all run install test check format bench fuzz long coverage clean build-packages test-packages
 
 CC := clang-19
 B := build
@@ -274,6 +275,34 @@ $(B)/fuzz/%: $(B)/whole.d/test/fuzz/whole/%.o $(B)/whole.d/libpith.a
 fuzzers: $(FUZZERS)
 fuzz: fuzzers
 	@sh test/fuzz/run $(SECONDS)
+
+# ---- coverage -----------------------------------------------------------------------
+# The scenarios and the fuzz targets once more, counting: what they reach of images.
+
+COVERAGE := $(NATIVE) -fprofile-instr-generate -fcoverage-mapping
+COVERAGE_O := $(NATIVE_C:%.c=$(B)/coverage.d/%.o) $(patsubst %.S,$(B)/coverage.d/%.o,$(wildcard fiber/*.S))
+COVERED := $(TESTS:$(B)/%=$(B)/coverage/%) $(FUZZERS:$(B)/%=$(B)/coverage/%)
+FUZZ_SOURCE = $(firstword $(wildcard test/fuzz/$*.c test/fuzz/whole/$*.c))
+.PHONY: coverage
+
+$(B)/coverage.d/%.o: %.c | test-packages
+	@mkdir -p $(@D)
+	$(COVERAGE) -MMD -c $< -o $@
+$(B)/coverage.d/%.o: %.S | test-packages
+	@mkdir -p $(@D)
+	$(CC) -I. -MMD -c $< -o $@
+$(B)/coverage.d/libpith.a: $(COVERAGE_O)
+	@rm -f $@
+	llvm-ar-19 rcs $@ $^
+$(B)/coverage/test/%_test: $(B)/coverage.d/test/%_test.o $(B)/coverage.d/libpith.a
+	@mkdir -p $(@D)
+	$(CC) -no-pie -g -fprofile-instr-generate $^ -lz -o $@
+$(B)/coverage/fuzz/%: $$(B)/coverage.d/$$(basename $$(FUZZ_SOURCE)).o $(B)/coverage.d/libpith.a
+	@mkdir -p $(@D)
+	$(CC) -no-pie -g -fsanitize=fuzzer -fprofile-instr-generate $^ -lz -o $@
+coverage: all $(COVERED)
+	@python3 test/fuzz/seeds.py $(B)/fuzz/seeds
+	@python3 test/coverage.py $(B)/coverage
 
 # ---- benchmarks ---------------------------------------------------------------------
 # bench/*.c are clients and clocks, bench/floor/*.c the least a program can do.
