@@ -111,7 +111,7 @@ llvm-objcopy-19 --strip-debug $(@:.pith=.debug) $@
 $(B)/gen/seal $@
 endef
 .SECONDEXPANSION:
-APPLIANCE_O = $(addprefix $(B)/image/,$(addsuffix .o,$(basename $(wildcard appliance/$*/*.c))))
+APPLIANCE_O = $(addprefix $(B)/image/,$(addsuffix .o,$(basename $(wildcard appliance/$*/*.[cS]))))
 $(APPLIANCES:%=$(B)/%.pith): $(B)/%.pith: $$(APPLIANCE_O) $(IMAGE_O) $(B)/gen/seal
 	$(link-image)
 # A checksum at its end, so that a damaged image is refused.
