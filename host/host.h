@@ -63,7 +63,7 @@ struct host_table {
     /* Makes one 4 KiB page of the image's memory inaccessible for good. */
     i64 (*guard)(void *page);
 
-    /* Ends the image. */
+    /* Ends the image. 0: done; codes above 255 count as 255. */
     void (*exit)(u32 code) __attribute__((noreturn));
 };
 

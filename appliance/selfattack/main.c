@@ -76,6 +76,7 @@ static u64 host_code(void)
     return attack_load(attack_table());
 }
 
+/* What is left of the image's memory when devices have taken theirs off its end. */
 static u64 memory_end(void)
 {
     return (u64)boot_arena()->mem.p + boot_arena()->mem.n;
@@ -245,7 +246,7 @@ static i64 exit_beyond_a_byte(void)
 
 /* ---- the table ---------------------------------------------------------------------- */
 
-enum way { EXECUTE, READ, READ_DOWN, WRITE, WRITE_DOWN, JUMP, PLANT, ASK };
+enum way { EXECUTE, READ, READ_DOWN, READ_UP, WRITE, WRITE_DOWN, WRITE_UP, JUMP, PLANT, ASK };
 
 struct attack {
     const char *name;
@@ -265,33 +266,33 @@ INSTRUCTIONS(DECLARE)
 #define ASKS(function) {#function, ASK, .ask = function}
 
 static const struct attack attacks[] = {
-    {"write-text", WRITE, text},
-    {"write-constant", WRITE, constant},
-    {"write-relocated", WRITE, after_relocation},
-    {"write-bundle", WRITE, bundle},
-    {"write-boot-record", WRITE, boot_record},
-    {"write-host-table", WRITE, attack_table},
-    {"write-host-code", WRITE, host_code},
-    {"write-null", WRITE, null},
-    {"write-low-memory", WRITE, low_memory},
-    {"write-interrupt-controller", WRITE, interrupt_controller},
-    {"write-kernel-memory", WRITE, kernel_memory},
-    {"write-past-memory", WRITE, memory_end},
-    {"write-below-stack", WRITE_DOWN, stack},
-    {"read-below-stack", READ_DOWN, stack},
-    {"read-null", READ, null},
-    {"read-low-memory", READ, low_memory},
-    {"read-interrupt-controller", READ, interrupt_controller},
-    {"read-kernel-memory", READ, kernel_memory},
-    {"read-not-canonical", READ, not_canonical},
-    {"read-past-memory", READ, memory_end},
-    {"execute-data", PLANT, variable},
-    {"execute-stack", PLANT, stack},
-    {"execute-heap", PLANT, heap},
-    {"execute-bundle", JUMP, bundle},
-    {"execute-boot-record", JUMP, boot_record},
-    {"execute-null", JUMP, null},
-    {"execute-kernel-memory", JUMP, kernel_memory},
+    {"write_text", WRITE, text},
+    {"write_constant", WRITE, constant},
+    {"write_relocated", WRITE, after_relocation},
+    {"write_bundle", WRITE, bundle},
+    {"write_boot_record", WRITE, boot_record},
+    {"write_host_table", WRITE, attack_table},
+    {"write_host_code", WRITE, host_code},
+    {"write_null", WRITE, null},
+    {"write_low_memory", WRITE, low_memory},
+    {"write_interrupt_controller", WRITE, interrupt_controller},
+    {"write_kernel_memory", WRITE, kernel_memory},
+    {"write_past_memory", WRITE_UP, memory_end},
+    {"write_below_stack", WRITE_DOWN, stack},
+    {"read_below_stack", READ_DOWN, stack},
+    {"read_null", READ, null},
+    {"read_low_memory", READ, low_memory},
+    {"read_interrupt_controller", READ, interrupt_controller},
+    {"read_kernel_memory", READ, kernel_memory},
+    {"read_not_canonical", READ, not_canonical},
+    {"read_past_memory", READ_UP, memory_end},
+    {"execute_data", PLANT, variable},
+    {"execute_stack", PLANT, stack},
+    {"execute_heap", PLANT, heap},
+    {"execute_bundle", JUMP, bundle},
+    {"execute_boot_record", JUMP, boot_record},
+    {"execute_null", JUMP, null},
+    {"execute_kernel_memory", JUMP, kernel_memory},
     INSTRUCTIONS(INSTRUCTION) ASKS(rx_no_device),
     ASKS(rx_into_text),
     ASKS(rx_into_kernel),
@@ -356,9 +357,15 @@ static enum err try(const struct attack *a)
         attack_store(a->place(), RET);
         attack_jump(a->place());
         break;
-    case READ_DOWN: /* page by page from a stack in use: the first that faults is its guard */
+    case READ_DOWN: /* page by page: the first that faults is a guard */
         for (u64 at = a->place();; at -= PAGE)
             attack_load(at);
+    case READ_UP:
+        for (u64 at = a->place();; at += PAGE)
+            attack_load(at);
+    case WRITE_UP:
+        for (u64 at = a->place();; at += PAGE)
+            attack_store(at, 0);
     case WRITE_DOWN:
         for (u64 at = a->place() - PAGE;; at -= PAGE)
             attack_store(at, 0);

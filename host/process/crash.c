@@ -8,6 +8,8 @@
 #include "host/process/internal.h"
 #include "host/report/report.h"
 
+enum { SYSCALL_BYTES = 2 }; /* syscall, sysenter, int $0x80 */
+
 _Static_assert((int)PROCESS_DEVICES_MAX <= (int)REPORT_WINDOWS_MAX, "a report knows every window");
 
 u8 process_signal_stack[32 * 1024] __attribute__((aligned(16)));
@@ -55,6 +57,8 @@ static enum stop_kind kind_of(int signal, int code)
         return STOP_INSTRUCTION;
     case SIGFPE:
         return STOP_DIVISION;
+    case SIGSYS:
+        return STOP_SYSTEM_CALL;
     case SIGBUS:
         return STOP_FILE;
     default: /* a page fault says where; what has no address is a general protection fault */
@@ -91,4 +95,6 @@ void process_crashed(int signal, siginfo_t *info, void *context)
     if (!process.core)
         _exit(134);
     /* The handler is gone (SA_RESETHAND): the instruction faults again, for the core file. */
+    if (signal == SIGSYS)
+        ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] -= SYSCALL_BYTES;
 }

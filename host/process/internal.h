@@ -54,7 +54,7 @@ bool process_guard(void *page);
  * gives everything else up for good. */
 bool process_seal(const struct process_plan *plan, char *error, size_t error_n);
 
-/* The handler of SIGSEGV, SIGBUS, SIGILL and SIGFPE: reports and ends. */
+/* The handler of SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGSYS: reports and ends. */
 void process_crashed(int signal, siginfo_t *info, void *context);
 
 #endif

@@ -36,7 +36,7 @@ static void on_stop(int signal)
 /* On a stack of their own: the image's stacks are small, and may be what broke. */
 static bool handle_signals(void)
 {
-    static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE}, stops[] = {SIGTERM, SIGINT};
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS}, stops[] = {SIGTERM, SIGINT};
     const stack_t alternate = {.ss_sp = process_signal_stack, .ss_size = sizeof process_signal_stack};
     struct sigaction crash = {.sa_sigaction = process_crashed,
                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};

@@ -222,7 +222,7 @@ static i64 guard(void *page)
 
 noreturn_ static void leave(u32 code)
 {
-    _exit((code & 0xff) != 0 ? (int)(code & 0xff) : process.device_lost);
+    _exit(code != 0 ? (int)MIN(code, (u32)UINT8_MAX) : process.device_lost);
 }
 
 const struct host_table process_table = {

@@ -50,12 +50,11 @@ static const struct elf_segment *segment_of(const struct finding *f, u64 address
     return in_image(f, address) ? elf_segment_of(f->r->elf, address - f->r->base) : NULL;
 }
 
-/* The 8 bytes of code at rip; false where there is no code. */
-static bool instruction_at(const struct finding *f, u64 rip, u8 text[8])
+/* The 8 bytes at rip, of the image's code or of the host's; false where there is nothing. */
+static bool bytes_at(const struct finding *f, u64 rip, u8 text[8])
 {
     u64 words[2];
-    const struct elf_segment *s = segment_of(f, rip);
-    if (!s || !(s->flags & ELF_X) || !peek(f, rip & ~(u64)7, &words[0]))
+    if (!peek(f, rip & ~(u64)7, &words[0]))
         return false;
     if (!peek(f, (rip & ~(u64)7) + 8, &words[1]))
         words[1] = 0;
@@ -63,16 +62,44 @@ static bool instruction_at(const struct finding *f, u64 rip, u8 text[8])
     return true;
 }
 
+/* The same of the image's code only. */
+static bool instruction_at(const struct finding *f, u64 rip, u8 text[8])
+{
+    const struct elf_segment *s = segment_of(f, rip);
+    return s && (s->flags & ELF_X) && bytes_at(f, rip, text);
+}
+
 /* The operand of a `ud1 code(%eax), %eax` where the trap was. */
 static bool trap_code(const struct finding *f, unsigned *code)
 {
     u8 text[8];
     struct view v = VIEW_OF(text);
-    if (!instruction_at(f, f->stop.rip, text) || !view_starts(v, VIEW("\x67\x0f\xb9")))
+    if (!bytes_at(f, f->stop.rip, text) || !view_starts(v, VIEW("\x67\x0f\xb9")))
         return false;
     u8 operand = view_at(v, 3) >> 6; /* ModRM.mod: no, 1 or 4 bytes of displacement */
     *code = operand == 0 ? 0 : operand == 1 ? view_at(v, 4) : load_le32(v, 4);
     return true;
+}
+
+/* Instructions of which the processor's manual says that only ring 0, or who may do input and
+ * output, can use them; other general protection faults are addresses. */
+static bool is_privileged(const struct finding *f)
+{
+    static const u8 one_byte[] = {0xf4, 0xfa, 0xfb, 0xe4, 0xe5, 0xe6, 0xe7, 0xec, 0xed,
+                                  0xee, 0xef, 0x6c, 0x6d, 0x6e, 0x6f, 0xcf, 0xcb, 0xcd};
+    static const u8 after_0f[] = {0x00, 0x01, 0x06, 0x07, 0x08, 0x09, 0x20,
+                                  0x21, 0x22, 0x23, 0x30, 0x32, 0x33};
+    u8 text[8];
+    if (!bytes_at(f, f->stop.rip, text))
+        return false;
+    struct view v = VIEW_OF(text), codes = VIEW_OF(one_byte);
+    if (view_at(v, 0) >= 0x48 && view_at(v, 0) < 0x50) /* REX.W */
+        v = view_from(v, 1);
+    if (view_at(v, 0) == 0x0f) {
+        v = view_from(v, 1);
+        codes = VIEW_OF(after_0f);
+    }
+    return view_find(codes, view_at(v, 0)) < codes.n;
 }
 
 /* ---- places --------------------------------------------------------------------- */
@@ -129,7 +156,7 @@ static bool in_window(const struct finding *f, u64 address)
 static void put_what_lies_there(struct writer *w, const struct finding *f)
 {
     const struct report *r = f->r;
-    u64 address = f->stop.address, page = address & ~(u64)(ELF_PAGE - 1);
+    u64 address = f->stop.address, page = address & ~(u64)(ELF_PAGE - 1), word;
     if (address < NULL_AREA)
         put_text(w, "no memory: a null pointer");
     else if (f->fiber.magic && address < f->fiber.stack_low && f->fiber.stack_low - address <= ELF_PAGE)
@@ -143,7 +170,9 @@ static void put_what_lies_there(struct writer *w, const struct finding *f)
     else if (within(r->boot_record, address))
         put_text(w, "the boot record, which is read-only");
     else if (within(r->memory, address))
-        put_text(w, "a guard page in the image's memory");
+        put_text(w, f->stop.access == ACCESS_FETCH && peek(f, address & ~(u64)7, &word)
+                        ? "the image's memory, which is not code"
+                        : "a guard page in the image's memory");
     else if (page == r->memory.at + r->memory.n)
         put_text(w, "the guard page behind the image's memory");
     else if (in_window(f, address))
@@ -176,13 +205,17 @@ static void put_cause(struct writer *w, const struct finding *f)
         put_access(w, f);
         break;
     case STOP_PROTECTION:
-        put_text(w, "an address that no memory can have, or an instruction that is not the image's to use");
+        put_text(w, is_privileged(f) ? "an instruction that is the machine's to use"
+                                     : "an address that no memory can have");
         break;
     case STOP_INSTRUCTION:
         put_text(w, trap_code(f, &code) ? trap_name(code) : "an instruction that is none");
         break;
     case STOP_DIVISION:
         put_text(w, "division by zero or overflow");
+        break;
+    case STOP_SYSTEM_CALL:
+        put_text(w, "a system call of its own");
         break;
     case STOP_FILE:
         put_text(w, "a file it runs from was cut short");

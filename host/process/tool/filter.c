@@ -1,8 +1,8 @@
 /* Compiles the sandbox's filter when pith is built, and prints it as a C array.
- * Whatever is not listed here ends the process at once: the kernel kills it rather
- * than let it report, because only code that broke out of the image's rules comes
- * here (images hold no system call instruction), and that code gets to run nothing
- * more. Descriptors are those of host/process/process.h. */
+ * Whatever is not listed here ends the process with a report: the kernel does
+ * nothing and sends SIGSYS, whose handler cannot be changed any more and gives the image
+ * no instruction back (images hold no system call instruction: only code that broke out
+ * of the rules comes here). Descriptors are those of host/process/process.h. */
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -62,10 +62,10 @@ static void print_first_look(void)
 
 int main(void)
 {
-    filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    filter = seccomp_init(SCMP_ACT_TRAP);
     if (!filter)
         return 1;
-    check(seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
+    check(seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_TRAP));
     rules();
     FILE *program = tmpfile();
     if (!program)

@@ -1,5 +1,5 @@
 /* Does what no image contains: system calls of its own. For test/sandbox_test.sh,
- * which sees each killed by the kernel, and the disassembler find them. */
+ * which sees each end in a report, and the disassembler find them. */
 #include "fiber/appliance.h"
 
 APPLIANCE(.name = "escape", .about = "makes a system call of its own", .mem_kib = 256, .mem_min_kib = 64,
