@@ -16,6 +16,12 @@ MAKEFLAGS += --no-builtin-rules
 CC := clang-19
 B := build
 
+# Says what is made, a line each; make V=1 shows the commands too.
+step = @mkdir -p $(@D) && echo "  $@"
+ifndef V
+.SILENT:
+endif
+
 all: $(B)/pith images $(B)/lib/libpith.a
 
 # ---- packages ---------------------------------------------------------------
@@ -67,30 +73,30 @@ IMAGE_S := $(wildcard fiber/*.S host/guest/*.S)
 IMAGE_O := $(IMAGE_C:%.c=$(B)/image/%.o) $(IMAGE_S:%.S=$(B)/image/%.o)
 
 $(B)/image/base/%.o: base/%.c | build-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) $(PROFILE) -MMD -c $< -o $@
 $(B)/image/fiber/%.o: fiber/%.c | build-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) $(PROFILE) -MMD -c $< -o $@
 $(B)/image/host/%.o: host/%.c | build-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) $(PROFILE) -MMD -c $< -o $@
 $(B)/image/%.o: %.c | build-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) $(PROFILE) $(STRICT) -MMD -c $< -o $@
 $(B)/image/%.o: %.S | build-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) -I. -g -MMD -c $< -o $@
 
 # For `pith build`: the same objects in one file, and the flags as C strings.
 $(B)/lib/libpith.a: $(IMAGE_O)
-	@mkdir -p $(@D)
+	$(step)
 	@rm -f $@.new
 	llvm-ar-19 qcs $@.new $^
 	@mv $@.new $@
 c_words = $(foreach word,$1,"$(word)",)
 $(B)/gen/profile.h: Makefile
-	@mkdir -p $(@D)
+	$(step)
 	@echo '#define PROFILE_CC "$(CC)"' >$@
 	@echo '#define PROFILE_OBJCOPY "llvm-objcopy-19"' >>$@
 	@echo '#define PROFILE_COMPILE $(call c_words,$(filter-out -I.,$(PROFILE)) $(STRICT))' >>$@
@@ -105,7 +111,7 @@ images: $(APPLIANCES:%=$(B)/%.pith)
 
 # The image keeps its symbols; its debug information lies beside it.
 define link-image
-@mkdir -p $(@D)
+$(step)
 $(CC) $(IMAGE_LINK) $(filter $(B)/image/appliance/% $(B)/image/test/%,$^) \
     -Wl,--start-lib $(IMAGE_O) -Wl,--end-lib -o $(@:.pith=.debug)
 llvm-objcopy-19 --strip-debug $(@:.pith=.debug) $@
@@ -117,7 +123,7 @@ $(APPLIANCES:%=$(B)/%.pith): $(B)/%.pith: $$(APPLIANCE_O) $(IMAGE_O) $(B)/gen/se
 	$(link-image)
 # A checksum at its end, so that a damaged image is refused.
 $(B)/gen/seal: pith/tool/seal.c wire/seal.c $(filter-out base/mem.c,$(wildcard base/*.c)) | build-packages
-	@mkdir -p $(@D)
+	$(step)
 	gcc -O2 -Wall -Werror -Wno-unknown-pragmas -Wno-attributes -I. $^ -o $@
 
 # ---- the command ----------------------------------------------------------------
@@ -135,7 +141,7 @@ PITH_C := $(START_C) $(filter-out $(START_C),$(wildcard pith/*.c host/process/*.
 PITH_O := $(PITH_C:%.c=$(B)/pith.d/%.o)
 
 $(B)/pith.d/%.o: %.c $(B)/gen/filter.h | build-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(MUSL) -MMD -c $< -o $@
 	@objcopy --rename-section .bss=.bss.zlast $@
 $(B)/pith.d/pith/build.o: $(B)/gen/profile.h
@@ -143,19 +149,20 @@ $(B)/pith.d/pith/new.o: $(B)/gen/template.h
 # What `pith new` writes is the example itself, as C strings.
 c_string = sed -e 's/[\\"]/\\&/g' -e 's/^/"/' -e 's/$$/\\n"/'
 $(B)/gen/template.h: examples/greeter/main.c examples/greeter/README.md
-	@mkdir -p $(@D)
+	$(step)
 	@{ echo 'static const char TEMPLATE_MAIN[] ='; $(c_string) $<; echo ';'; \
 	   echo 'static const char TEMPLATE_README[] ='; $(c_string) $(word 2,$^); echo ';'; } >$@
 # One mapping for headers, code and constants, and what a start writes side by side:
 # data, START_BSS, the C library's, in the order of their names, and what is large last. A
 # fifth of a start is page faults. musl does not apply RELRO to a static program in any case.
 $(B)/pith: $(PITH_O)
+	$(step)
 	$(MUSL) -Wl,-z,noseparate-code,-z,norelro,--sort-section=name $^ /usr/lib/x86_64-linux-gnu/libz.a -o $@.debug
 	llvm-objcopy-19 --strip-debug $@.debug $@
 
 # The sandbox's filter is compiled by libseccomp here, not at every start.
 $(B)/gen/filter.h: host/process/tool/filter.c host/process/process.h | build-packages
-	@mkdir -p $(@D)
+	$(step)
 	gcc -O1 -Wall -Werror -I. $< -lseccomp -o $(B)/gen/filter
 	$(B)/gen/filter > $@
 
@@ -195,16 +202,16 @@ NATIVE_O := $(NATIVE_C:%.c=$(B)/native/%.o) $(patsubst %.S,$(B)/native/%.o,$(wil
 TESTS := $(patsubst test/%.c,$(B)/test/%,$(wildcard test/*_test.c))
 
 $(B)/native/%.o: %.c | build-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(NATIVE) -MMD -c $< -o $@
 $(B)/native/%.o: %.S | build-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) -I. -MMD -c $< -o $@
 $(B)/native/libpith.a: $(NATIVE_O)
 	@rm -f $@
 	llvm-ar-19 rcs $@ $^
 $(B)/test/%_test: $(B)/native/test/%_test.o $(B)/native/libpith.a
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) -no-pie -g $< $(B)/native/libpith.a -lz -o $@
 
 # test/images/NAME/main.c: images that break rules, linked as the catalogue's are.
@@ -218,7 +225,7 @@ test: all test-packages $(TESTS) $(TEST_IMAGES) fuzzers bench-programs $(SITE)/i
 # test/long/NAME.c: simulated days; each runs shorter in the tests.
 LONG := $(patsubst test/long/%.c,$(B)/long/%,$(wildcard test/long/*.c))
 $(B)/long/%: $(B)/native/test/long/%.o $(B)/native/libpith.a
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) -no-pie -g $< $(B)/native/libpith.a -lz -o $@
 long: test-packages $(LONG)
 	@for t in $(LONG); do $$t || exit 1; done
@@ -231,7 +238,7 @@ ANALYZED := $(filter-out base/mem.c,$(IMAGE_C)) $(wildcard appliance/*/*.c examp
 .PHONY: analyze
 analyze: $(ANALYZED:%.c=$(B)/analyze/%.ok)
 $(B)/analyze/%.ok: %.c | test-packages
-	@mkdir -p $(@D)
+	$(step)
 	gcc -std=gnu11 -I. -O1 -ffreestanding -Wall -Wextra -Werror -Wno-attributes -Wno-unknown-pragmas \
 	    -Wno-missing-field-initializers -fanalyzer -Wno-analyzer-null-dereference \
 	    -MMD -MF $(@:.ok=.d) -MT $@ -c $< -o /dev/null
@@ -251,10 +258,10 @@ SECONDS := 60
 .PHONY: fuzzers
 
 $(B)/fuzz.d/%.o: %.c | test-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(FUZZ) -MMD -c $< -o $@
 $(B)/fuzz/%: $(B)/fuzz.d/test/fuzz/%.o $(FUZZ_O)
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) -g -fsanitize=fuzzer,address $^ -o $@
 # test/fuzz/whole/NAME.c: whole stacks and servers on the simulator, without the address
 # sanitizer, which does not know of fibers' stacks.
@@ -262,16 +269,16 @@ WHOLE := $(FUZZ:%,address=%)
 WHOLE_O := $(NATIVE_C:%.c=$(B)/whole.d/%.o) $(patsubst %.S,$(B)/whole.d/%.o,$(wildcard fiber/*.S))
 FUZZERS += $(patsubst test/fuzz/whole/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/whole/*.c))
 $(B)/whole.d/%.o: %.c | test-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(WHOLE) -MMD -c $< -o $@
 $(B)/whole.d/%.o: %.S | test-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) -I. -MMD -c $< -o $@
 $(B)/whole.d/libpith.a: $(WHOLE_O)
 	@rm -f $@
 	llvm-ar-19 rcs $@ $^
 $(B)/fuzz/%: $(B)/whole.d/test/fuzz/whole/%.o $(B)/whole.d/libpith.a
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) -no-pie -g -fsanitize=fuzzer $^ -lz -o $@
 fuzzers: $(FUZZERS)
 fuzz: fuzzers
@@ -287,19 +294,19 @@ FUZZ_SOURCE = $(firstword $(wildcard test/fuzz/$*.c test/fuzz/whole/$*.c))
 .PHONY: coverage
 
 $(B)/coverage.d/%.o: %.c | test-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(COVERAGE) -MMD -c $< -o $@
 $(B)/coverage.d/%.o: %.S | test-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) -I. -MMD -c $< -o $@
 $(B)/coverage.d/libpith.a: $(COVERAGE_O)
 	@rm -f $@
 	llvm-ar-19 rcs $@ $^
 $(B)/coverage/test/%_test: $(B)/coverage.d/test/%_test.o $(B)/coverage.d/libpith.a
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) -no-pie -g -fprofile-instr-generate $^ -lz -o $@
 $(B)/coverage/fuzz/%: $$(B)/coverage.d/$$(basename $$(FUZZ_SOURCE)).o $(B)/coverage.d/libpith.a
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) -no-pie -g -fsanitize=fuzzer -fprofile-instr-generate $^ -lz -o $@
 coverage: all $(COVERED)
 	@python3 test/fuzz/seeds.py $(B)/fuzz/seeds
@@ -313,13 +320,13 @@ BENCH := $(patsubst %.c,$(B)/bench/%,$(notdir $(BENCH_C)))
 HOSTED := gcc -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -I.
 
 $(B)/bench/%: bench/%.c | test-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(HOSTED) $< -o $@
 $(B)/bench/%: bench/floor/%.c | test-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(HOSTED) $< -o $@
 $(B)/bench/hello: bench/floor/hello.c | build-packages
-	@mkdir -p $(@D)
+	$(step)
 	musl-gcc -static -Os -s $< -o $@
 .PHONY: bench-programs
 bench-programs: $(BENCH) $(B)/bench/hello
