@@ -137,10 +137,11 @@ MUSL := musl-gcc -std=gnu11 -O2 -g -static -no-pie -fno-pie -I. -I$(B)/gen -Wall
 START_C := $(addprefix host/process/,load.c process.c sandbox.c table.c) \
            $(addprefix pith/,common.c run.c image.c main.c run_args.c) \
            $(addprefix wire/,elf.c manifest.c seal.c) $(filter-out base/mem.c,$(wildcard base/*.c))
-PITH_C := $(START_C) $(filter-out $(START_C),$(wildcard pith/*.c host/process/*.c host/report/*.c wire/*.c))
+PITH_C := $(START_C) $(filter-out $(START_C) host/kvm/shim.c, \
+          $(wildcard pith/*.c $(addsuffix /*.c,host/process host/kvm host/report) wire/*.c))
 PITH_O := $(PITH_C:%.c=$(B)/pith.d/%.o)
 
-$(B)/pith.d/%.o: %.c $(B)/gen/filter.h | build-packages
+$(B)/pith.d/%.o: %.c $(B)/gen/filter.h $(B)/gen/filter_kvm.h $(B)/gen/shim_bytes.h | build-packages
 	$(step)
 	$(MUSL) -MMD -c $< -o $@
 	@objcopy --rename-section .bss=.bss.zlast $@
@@ -165,6 +166,20 @@ $(B)/gen/filter.h: host/process/tool/filter.c host/process/process.h | build-pac
 	$(step)
 	gcc -O1 -Wall -Werror -I. $< -lseccomp -o $(B)/gen/filter
 	$(B)/gen/filter > $@
+$(B)/gen/filter_kvm.h: $(B)/gen/filter.h
+	$(step)
+	$(B)/gen/filter kvm > $@
+
+# The kvm host's shim, which runs in the guest: one page of code, as a C array.
+$(B)/gen/shim_bytes.h: host/kvm/shim.c host/kvm/shim.ld host/kvm/shim.h host/host.h | build-packages
+	$(step)
+	$(CC) $(DIALECT) $(WARN) -O2 -ffreestanding -fPIE -fvisibility=hidden -fno-builtin -fno-stack-protector \
+	    -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -fno-asynchronous-unwind-tables \
+	    -c $< -o $(B)/gen/shim.o
+	ld.lld-19 -T host/kvm/shim.ld $(B)/gen/shim.o -o $(B)/gen/shim.elf
+	llvm-objcopy-19 -O binary $(B)/gen/shim.elf $(B)/gen/shim.bin
+	{ echo 'static const unsigned char shim_bytes[] = {'; \
+	   od -An -v -tu1 $(B)/gen/shim.bin | sed 's/  */,/g; s/^,//; s/$$/,/'; echo '};'; } >$@
 
 # ---- installation ---------------------------------------------------------------
 # The command finds everything else from where it lies itself (pith/toolkit.h).
@@ -230,7 +245,7 @@ $(B)/long/%: $(B)/native/test/long/%.o $(B)/native/libpith.a
 long: test-packages $(LONG)
 	@for t in $(LONG); do $$t || exit 1; done
 
-check: test-packages $(B)/gen/filter.h $(B)/gen/profile.h $(B)/gen/template.h
+check: test-packages $(addprefix $(B)/gen/,filter.h filter_kvm.h shim_bytes.h profile.h template.h)
 	@python3 test/check.py
 # gcc's analyser, for what the profile cannot trap: pointers to frames that have returned.
 # A null pointer traps by itself.

@@ -10,9 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/kvm/kvm.h"
 #include "pith/command.h"
 #include "pith/common.h"
 #include "pith/image.h"
+
+const struct run_host run_hosts[] = {{"process", process_run}, {"kvm", kvm_run}};
+const size_t run_hosts_n = COUNT(run_hosts);
 
 /* In static memory because it is only ever used once, and large: untouched pages
  * cost nothing. */
@@ -171,7 +175,7 @@ static int start(void)
     plan.elf = &image.elf;
     plan.core = args.core;
     plan.spin_us = args.spin_us;
-    process_run(&plan, error, sizeof error);
+    args.host->run(&plan, error, sizeof error);
     close_devices();
     return fail("%s: %s", image.path, error);
 }
@@ -188,6 +192,7 @@ static int run(int argc, char **argv)
     if (code != EXIT_OK)
         return code;
     args.spin_us = SPIN_US;
+    args.host = &run_hosts[0];
     code = run_args_parse(&args, &image.manifest, argc - skip, argv + skip);
     if (code != EXIT_OK)
         return code;

@@ -8,7 +8,17 @@
 
 enum { RUN_PORTS_MAX = 32 };
 
+/* What an image can run on: a row of run_hosts, of which the first is the default. */
+struct run_host {
+    const char *name;
+    void (*run)(const struct process_plan *plan, char *error, size_t error_n);
+};
+
+extern const struct run_host run_hosts[];
+extern const size_t run_hosts_n;
+
 struct run_args {
+    const struct run_host *host;
     const char *data; /* directory or bundle; NULL: none */
     const char *nets[PROCESS_DEVICES_MAX]; /* --net, in the order of devices; NULL: user */
     size_t nets_n;

@@ -27,7 +27,8 @@ const char run_help_text[] =
     "  --pcap FILE          captures every frame of the first network device\n"
     "  --log FILE           appends the console to FILE\n"
     "  --core               a crash leaves a core file (ulimit -c permitting)\n"
-    "  --host process       what to run on: a sandboxed process is all there is so far\n"
+    "  --host process       what to run on: a sandboxed process (default), or\n"
+    "  --host kvm           … a virtual machine of its own, through /dev/kvm\n"
     "\n"
     "The exit code is the appliance's; 134 after a crash, of which a report is printed;\n"
     "1 when it could not be started; 2 when the command line is wrong.\n";
@@ -105,6 +106,20 @@ static int take_memory(struct run_args *a, const char *text)
     return EXIT_OK;
 }
 
+static int take_host(struct run_args *a, const char *name)
+{
+    char names[64] = "";
+    for (size_t i = 0; i < run_hosts_n; i++) {
+        size_t n = strlen(names);
+        if (strcmp(name, run_hosts[i].name) == 0) {
+            a->host = &run_hosts[i];
+            return EXIT_OK;
+        }
+        snprintf(names + n, sizeof names - n, "%s%s", i > 0 ? ", " : "", run_hosts[i].name);
+    }
+    return usage(&command_run, "there is no host %s: this pith has %s", name, names);
+}
+
 static int take_host_option(struct run_args *a, const struct manifest_whole *m, const char *name,
                             const char *value)
 {
@@ -119,8 +134,8 @@ static int take_host_option(struct run_args *a, const struct manifest_whole *m, 
         a->pcap = value;
     else if (strcmp(name, "log") == 0)
         a->log = value;
-    else if (strcmp(name, "host") == 0 && strcmp(value, "process") != 0)
-        return usage(&command_run, "there is no host %s: this pith has the host process", value);
+    else if (strcmp(name, "host") == 0)
+        return take_host(a, value);
     else if (strcmp(name, "spin") == 0) {
         if (view_to_u64(view_z(value), &spin) != OK || spin > 1000 * 1000)
             return usage(&command_run, "--spin %s makes no sense: it takes microseconds", value);

@@ -8,6 +8,7 @@
 #   in_net COMMAND …      runs a command in it
 #   start_pith ARG …      starts `pith run ARG …` in it on tap0 as 10.9.0.2; pid in $pith_pid
 #   start_user ARG …      starts `pith run ARG …` with --net user, in no namespace
+#   pith_host=kvm         set before, makes both run on another host
 #   stop_pith             asks it to end; its exit status in $pith_status, output in $pith_out
 #   wait_for TRIES CMD …  tries a command every 0.1 s until it succeeds; false when it never does
 #   ok / not_ok / skip    one line a scenario; `check NAME CMD …` prints the one that fits
@@ -69,12 +70,13 @@ net_up() {
 in_net() { ip netns exec "$net_name" "$@"; }
 
 start_pith() {
-    ip netns exec "$net_name" build/pith run "$@" --net tap:tap0 --ip 10.9.0.2/24 >"$pith_out" 2>&1 &
+    ip netns exec "$net_name" build/pith run "$@" --host "${pith_host:-process}" \
+        --net tap:tap0 --ip 10.9.0.2/24 >"$pith_out" 2>&1 &
     pith_pid=$!
 }
 
 start_user() {
-    build/pith run "$@" --net user >"$pith_out" 2>&1 &
+    build/pith run "$@" --host "${pith_host:-process}" --net user >"$pith_out" 2>&1 &
     pith_pid=$!
 }
 

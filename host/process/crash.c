@@ -82,16 +82,23 @@ static struct stop about_stop(int signal, const siginfo_t *info, const ucontext_
     };
 }
 
-void process_crashed(int signal, siginfo_t *info, void *context)
+void process_report(const struct stop *stop)
 {
     static u8 text[REPORT_TEXT_MAX];
     struct report report = about_image();
-    struct stop stop = about_stop(signal, info, context);
     struct writer w = writer_of(SPAN_OF(text));
-    report_write(&w, &report, &stop);
+    report_write(&w, &report, stop);
     /* Nothing can be done about an error stream that is gone. */
     ssize_t ignored = write(STDERR_FILENO, text, w.n);
     (void)ignored;
+}
+
+void process_crashed(int signal, siginfo_t *info, void *context)
+{
+    struct stop stop = about_stop(signal, info, context);
+    if (process.locate)
+        process.locate(&stop);
+    process_report(&stop);
     if (!process.core)
         _exit(134);
     /* The handler is gone (SA_RESETHAND): the instruction faults again, for the core file. */

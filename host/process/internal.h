@@ -6,7 +6,10 @@
 #include <signal.h>
 #include <time.h>
 
+#include <linux/filter.h>
+
 #include "host/process/process.h"
+#include "host/report/report.h"
 
 /* A piece of the address space, for the loader and for reports. */
 struct area {
@@ -19,7 +22,9 @@ struct process {
     const struct elf *elf;
     struct view bundle;
     u8 *base;                    /* of the image */
+    struct area all;             /* the reservation that all but the bundle lies in */
     struct area stack, info, memory, windows[PROCESS_DEVICES_MAX];
+    struct area shim;            /* of a host that runs the image elsewhere: its code there */
     struct process_net *nets[PROCESS_DEVICES_MAX];
     u32 devices_n;
     u64 spin_ns;
@@ -30,6 +35,7 @@ struct process {
     bool device_lost;            /* the other side of one is gone for good */
     bool traffic;                /* the last wait ended soon because a device was ready */
     u64 frames;                  /* received since then */
+    void (*locate)(struct stop *stop); /* of a host that runs the image elsewhere: where it is there */
     volatile sig_atomic_t stops; /* how often the user asked it to end */
     volatile sig_atomic_t stop_unseen;
     struct timespec sleep;       /* what ppoll is given; see on_stop */
@@ -43,16 +49,29 @@ extern const struct host_table process_table;
 extern u8 process_signal_stack[32 * 1024];
 
 /* Maps image, stack and memory and applies relocations: fills `process`, and the
- * boot record. False: `error` says why. */
-bool process_load(const struct process_plan *plan, const struct host_boot **boot, char *error,
+ * boot record. False: `error` says why. With shim_n the image is to run elsewhere, at
+ * the same addresses: its code is mapped for reading only, and the table of functions
+ * will be the first bytes of process.shim, which is so long. */
+bool process_load(const struct process_plan *plan, size_t shim_n, const struct host_boot **boot, char *error,
                   size_t error_n);
 
 /* Makes a page inaccessible for good. */
 bool process_guard(void *page);
 
+/* What is left when everything is given up. */
+struct sandbox {
+    const struct sock_filter *filter;
+    size_t filter_n;
+    int keep; /* a descriptor that becomes PROCESS_FD_EXTRA; -1: none */
+};
+
 /* Moves descriptors to their fixed numbers, installs the signal handlers, then
  * gives everything else up for good. */
-bool process_seal(const struct process_plan *plan, char *error, size_t error_n);
+bool process_seal(const struct process_plan *plan, const struct sandbox *sandbox, char *error,
+                  size_t error_n);
+
+/* Prints the report of a crash. */
+void process_report(const struct stop *stop);
 
 /* The handler of SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGSYS: reports and ends. */
 void process_crashed(int signal, siginfo_t *info, void *context);

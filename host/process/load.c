@@ -1,7 +1,7 @@
 /* Lays the image and its memory out in one reservation of address space, which
  * the kernel places at random:
  *
- *   image | guard | stack | boot record | memory | guard | window | guard …
+ *   image | guard | stack | boot record | memory | guard | window | guard … | shim
  *
  * The boot record is read-only and so a guard as well. The image's code and constants
  * are mappings of its file, so that debuggers, profilers and core files find its
@@ -58,7 +58,7 @@ static struct area take(u8 **at, size_t n)
 }
 
 /* Decides where everything lies; the answer is the size of it all. */
-static size_t lay_out(const struct process_plan *plan, u8 *base)
+static size_t lay_out(const struct process_plan *plan, size_t shim_n, u8 *base)
 {
     u64 windows = 0;
     u8 *at = base + plan->elf->span + ELF_PAGE;
@@ -73,7 +73,9 @@ static size_t lay_out(const struct process_plan *plan, u8 *base)
         process.windows[i] = take(&at, plan->devices[i].rx_window_n);
         at += ELF_PAGE;
     }
-    return (size_t)(at - base);
+    process.shim = take(&at, shim_n);
+    process.all = (struct area){base, (size_t)(at - base)};
+    return process.all.n;
 }
 
 /* Kernels from 6.13 on mark guard pages in the page table; before that each is a
@@ -111,7 +113,8 @@ static bool map_segment(const struct process_plan *plan, const struct elf_segmen
             memcpy(start + slack, plan->elf->file.p + s->offset, s->file_n);
         return true;
     }
-    int access = (s->flags & ELF_R ? PROT_READ : 0) | (s->flags & ELF_X ? PROT_EXEC : 0);
+    bool here = process.shim.n == 0;
+    int access = (s->flags & ELF_R ? PROT_READ : 0) | (s->flags & ELF_X && here ? PROT_EXEC : 0);
     return mmap(start, pages(slack + s->file_n), access, MAP_PRIVATE | MAP_FIXED, plan->image_fd,
                 (off_t)(s->offset - slack)) != MAP_FAILED;
 }
@@ -180,7 +183,7 @@ static const struct host_boot *write_boot(const struct process_plan *plan)
         .magic = HOST_MAGIC,
         .abi = HOST_ABI,
         .size = sizeof *b,
-        .table = &process_table,
+        .table = process.shim.n > 0 ? (const struct host_table *)process.shim.p : &process_table,
         .memory = process.memory.p,
         .memory_n = process.memory.n,
         .bundle = plan->bundle.p,
@@ -193,7 +196,8 @@ static const struct host_boot *write_boot(const struct process_plan *plan)
     return getrandom(b->entropy, sizeof b->entropy, 0) == sizeof b->entropy ? b : NULL;
 }
 
-bool process_load(const struct process_plan *plan, const struct host_boot **boot, char *error, size_t error_n)
+bool process_load(const struct process_plan *plan, size_t shim_n, const struct host_boot **boot, char *error,
+                  size_t error_n)
 {
     process.name = plan->name;
     process.elf = plan->elf;
@@ -204,12 +208,12 @@ bool process_load(const struct process_plan *plan, const struct host_boot **boot
     for (size_t i = 0; i < plan->devices_n; i++)
         process.nets[i] = plan->devices[i].net;
 
-    size_t size = lay_out(plan, NULL);
+    size_t size = lay_out(plan, shim_n, NULL);
     u8 *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return refuse(error, error_n,
                       "the system has no %zu KiB of memory for it: %m; ask for less with --mem", size >> 10);
-    lay_out(plan, base);
+    lay_out(plan, shim_n, base);
     if (!map_image(plan, error, error_n))
         return false;
     *boot = write_boot(plan);

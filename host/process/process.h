@@ -14,6 +14,7 @@ enum {
     PROCESS_FD_DEVICES = 4,  /* device i is descriptor 4 + i */
     PROCESS_FD_CAPTURES = 8, /* its capture file 8 + i */
     PROCESS_FD_END = 12,
+    PROCESS_FD_EXTRA = 12,   /* of a host that needs one more */
 };
 
 /* Puts a small variable beside the others that every start writes. */

@@ -9,11 +9,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 
-#include "filter.h"
 #include "host/process/internal.h"
 
 static bool refuse(char *error, size_t error_n, const char *what)
@@ -51,16 +49,19 @@ static bool handle_signals(void)
 }
 
 /* First all out of the way, then each to its place; the rest is closed. */
-static bool number_descriptors(void)
+static bool number_descriptors(int keep)
 {
-    bool used[PROCESS_FD_END] = {[STDOUT_FILENO] = true, [STDERR_FILENO] = true};
+    bool used[PROCESS_FD_EXTRA + 1] = {[STDOUT_FILENO] = true, [STDERR_FILENO] = true};
     for (u32 i = 0; i < process.devices_n; i++) {
         struct process_net *n = process.nets[i];
-        if (n && (n->fd = fcntl(n->fd, F_DUPFD, PROCESS_FD_END)) < 0)
+        if (n && (n->fd = fcntl(n->fd, F_DUPFD, PROCESS_FD_EXTRA + 1)) < 0)
             return false;
-        if (n && n->pcap_fd >= 0 && (n->pcap_fd = fcntl(n->pcap_fd, F_DUPFD, PROCESS_FD_END)) < 0)
+        if (n && n->pcap_fd >= 0 && (n->pcap_fd = fcntl(n->pcap_fd, F_DUPFD, PROCESS_FD_EXTRA + 1)) < 0)
             return false;
     }
+    if (keep >= 0 && (dup2(keep, PROCESS_FD_EXTRA) < 0))
+        return false;
+    used[PROCESS_FD_EXTRA] = keep >= 0;
     for (u32 i = 0; i < process.devices_n; i++) {
         struct process_net *n = process.nets[i];
         if (!n)
@@ -72,7 +73,7 @@ static bool number_descriptors(void)
             used[n->pcap_fd] = true;
         }
     }
-    const int rest = process.devices_n > 0 ? PROCESS_FD_END : STDERR_FILENO + 1;
+    const int rest = process.devices_n > 0 || keep >= 0 ? PROCESS_FD_EXTRA + 1 : STDERR_FILENO + 1;
     for (int fd = 0; fd < rest; fd++)
         if (!used[fd])
             close(fd);
@@ -102,9 +103,9 @@ static void deny_files(void)
     }
 }
 
-bool process_seal(const struct process_plan *plan, char *error, size_t error_n)
+bool process_seal(const struct process_plan *plan, const struct sandbox *sandbox, char *error, size_t error_n)
 {
-    const struct sock_fprog program = {COUNT(filter), (struct sock_filter *)filter};
+    const struct sock_fprog program = {(u16)sandbox->filter_n, (struct sock_filter *)sandbox->filter};
     if (!handle_signals())
         return refuse(error, error_n, "signal handlers");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
@@ -112,7 +113,7 @@ bool process_seal(const struct process_plan *plan, char *error, size_t error_n)
     /* The kernel writes a core file with this process's own rights. */
     if (!plan->core)
         deny_files();
-    if (!number_descriptors())
+    if (!number_descriptors(sandbox->keep))
         return refuse(error, error_n, "descriptors");
     if (!limit(plan))
         return refuse(error, error_n, "resource limits");

@@ -1,0 +1,48 @@
+/* What the files of the kvm host share. */
+#ifndef HOST_KVM_INTERNAL_H
+#define HOST_KVM_INTERNAL_H
+
+#include <linux/kvm.h>
+
+#include "host/kvm/kvm.h"
+#include "host/kvm/shim.h"
+#include "host/process/internal.h"
+
+/* Guest-physical addresses, which nothing but the page tables knows. */
+#define TABLES_AT 0ull
+#define BELL_AT 0xd0000000ull /* no memory: a store there stops the guest */
+#define ALL_AT (4ull << 30)   /* process.all, moved up to lie in large pages as it does here */
+
+enum { LARGE_PAGE = 2 << 20 };
+
+struct machine {
+    int vm, vcpu;
+    struct kvm_run *run; /* shared with the kernel */
+    struct shim_share *share;
+    u8 *tables;
+    size_t tables_n, tables_used; /* bytes */
+    u64 tsc_khz;                  /* 0: the clock cannot be read in the guest */
+};
+
+extern struct machine machine;
+
+/* A virtual machine with one processor. False: `error` says why not. */
+bool machine_open(char *error, size_t error_n);
+
+/* Shows it all that process_load has laid out, and the bundle, with what may be done
+ * with each; puts the processor before the image's first instruction. */
+bool machine_fill(const struct process_plan *plan, const struct host_boot *boot, char *error, size_t error_n);
+
+/* Page tables (tables.c): room for them, and entries. W^X is the caller's affair. */
+enum page_access { PAGE_READ = 0, PAGE_WRITE = 1, PAGE_EXECUTE = 2 };
+bool tables_open(struct view bundle);
+void tables_map(u64 at, u64 n, u64 physical, enum page_access access, bool large);
+bool tables_unmap(u64 page); /* false: it is part of a large page */
+
+/* Runs the guest and answers its calls until it ends. */
+noreturn_ void machine_serve(void);
+
+/* Where the guest stopped, as far as the kernel says it. */
+struct stop machine_stop(void);
+
+#endif
