@@ -18,7 +18,8 @@
 #include "host/process/call.h"
 #include "sig/net.h"
 
-enum { PAGE_FAULT = 14, PROTECTION_FAULT = 13, BAD_INSTRUCTION = 6, DIVIDE_ERROR = 0, ENTROPY_MAX = 256 };
+enum { PAGE_FAULT = 14, PROTECTION_FAULT = 13, BAD_INSTRUCTION = 6, DIVIDE_ERROR = 0 };
+enum { ENTROPY_MAX = 256, SYSCALL_BYTES = 2 };
 
 /* ---- time ------------------------------------------------------------------------ */
 
@@ -194,6 +195,18 @@ static enum stop_kind kind_of(u32 vector)
     }
 }
 
+/* Whether the instruction at `rip` of the image's code would call a kernel: syscall, int $0x80. */
+static bool calls_kernel(u64 rip)
+{
+    const struct elf_segment *s = elf_segment_of(process.elf, rip - (u64)process.base);
+    u8 text[SYSCALL_BYTES];
+    if (rip < (u64)process.base || !s || !(s->flags & ELF_X) ||
+        rip + sizeof text > (u64)process.base + s->address + s->file_n)
+        return false;
+    memcpy(text, (const void *)rip, sizeof text);
+    return (text[0] == 0x0f && text[1] == 0x05) || (text[0] == 0xcd && text[1] == 0x80);
+}
+
 /* There is no handler in the guest, so whatever was raised is still there to be seen;
  * where the kernel does not tell, what lies at the place says most of it. */
 struct stop machine_stop(void)
@@ -208,6 +221,12 @@ struct stop machine_stop(void)
     stop = (struct stop){.kind = STOP_UNKNOWN, .address = s.cr2, .rip = r.rip, .rsp = r.rsp, .rbp = r.rbp};
     if (ioctl(PROCESS_FD_EXTRA, KVM_GET_VCPU_EVENTS, &e) == 0 && (e.exception.injected || e.exception.nr))
         stop.kind = kind_of(e.exception.nr);
+    if (stop.rip == 0 && calls_kernel(r.rcx - SYSCALL_BYTES)) /* entered a kernel, which is not there */
+        stop.rip = r.rcx - SYSCALL_BYTES;
+    if (calls_kernel(stop.rip)) {
+        stop.kind = STOP_SYSTEM_CALL;
+        stop.rip += SYSCALL_BYTES;
+    }
     if (stop.kind == STOP_ACCESS)
         stop.access = e.exception.error_code & FETCH   ? ACCESS_FETCH
                       : e.exception.error_code & WRITE ? ACCESS_WRITE
