@@ -97,6 +97,29 @@ void put_iso_date(struct writer *w, struct date d)
     put_u8(w, 'Z');
 }
 
+static void put_escaped(struct writer *w, struct view bytes)
+{
+    for (; bytes.n > 0; bytes = view_from(bytes, 1)) {
+        put_text(w, "\\x");
+        put_hex(w, view_at(bytes, 0), 2);
+    }
+}
+
+void put_visible(struct writer *w, struct view text)
+{
+    while (text.n > 0) {
+        u8 c = view_at(text, 0);
+        /* In UTF-8, U+0080 to U+009F are control characters as well. */
+        bool c1 = c == 0xc2 && text.n > 1 && view_at(text, 1) >= 0x80 && view_at(text, 1) < 0xa0;
+        struct view first = view_first(text, c1 ? 2 : 1);
+        if (c1 || c < ' ' || c == 0x7f)
+            put_escaped(w, first);
+        else
+            put_u8(w, c);
+        text = view_from(text, first.n);
+    }
+}
+
 void put_json(struct writer *w, struct view text)
 {
     put_u8(w, '"');

@@ -11,7 +11,7 @@
 
 struct scheduler scheduler;
 
-/* Kept by name in the symbol table, for sig/report.h. */
+/* Not static: a note of switch.S says where it is, for sig/report.h. */
 __attribute__((used)) struct fiber_report *fiber_current;
 
 struct fiber *fiber_self(void)

@@ -70,4 +70,12 @@ fiber_start:
     .cfi_endproc
     .size fiber_start, . - fiber_start
 
+/* NOTE_FIBER of sig/manifest.h: where fiber_current is, for a crash report. */
+    .section .note.pith, "aR", @note
+    .p2align 3
+    .long 5, 8, 4
+    .asciz "Pith"
+    .zero 7
+    .quad fiber_current - .
+
     .section .note.GNU-stack, "", @progbits

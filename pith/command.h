@@ -11,10 +11,8 @@ struct command {
     int (*run)(int argc, char **argv);       /* argv[0] is the name; answers the exit code */
 };
 
-#define PITH_VERSION "0.1"
-
 extern const struct command command_run, command_build, command_new, command_bundle, command_inspect,
-    command_list, command_debug;
+    command_list, command_debug, command_symbolize;
 
 /* Exit codes that scripts can rely on. An appliance's own code passes through. */
 enum exit_code {

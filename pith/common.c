@@ -84,6 +84,17 @@ static const char *image_in(struct span path, struct view dir, struct view name)
     return w.full ? "" : (const char *)path.p;
 }
 
+bool debug_path(const char *image, struct span out)
+{
+    struct writer w = writer_of(out);
+    struct view stem = view_z(image);
+    if (view_ends(stem, VIEW(".pith")))
+        stem = view_first(stem, stem.n - strlen(".pith"));
+    put_bytes(&w, stem);
+    put_bytes(&w, VIEW(".debug\0"));
+    return !w.full;
+}
+
 /* The directory of the path this command was started by; empty where that was no
  * path, or leads through a link: pith_home knows better, but asks the kernel. */
 static struct view started_from(void)

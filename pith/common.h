@@ -2,7 +2,7 @@
 #ifndef PITH_COMMON_H
 #define PITH_COMMON_H
 
-#include "base/types.h"
+#include "base/view.h"
 
 struct command;
 struct option; /* getopt.h */
@@ -27,6 +27,10 @@ const char *find_local_image(void);
 /* find_image (pith/command.h) and opening it for reading: a descriptor, or -1 after
  * saying why. */
 int open_image(const char *name, const char **path);
+
+/* The file of an image's debug information: NAME.debug beside NAME.pith (or NAME). False:
+ * its name is too long. */
+bool debug_path(const char *image, struct span out);
 
 /* The directory that the catalogue's images lie in, without a final slash: beside the
  * command, or in ../lib/pith/images when it is installed. In static memory. */

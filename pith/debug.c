@@ -9,7 +9,6 @@
 
 #include "pith/command.h"
 #include "pith/common.h"
-#include "base/view.h"
 
 enum { WORDS_MAX = 128 };
 
@@ -37,15 +36,11 @@ static void add_command(struct words *words, const char *command)
     add(words, command);
 }
 
-/* NAME.debug beside NAME.pith, if it is there; else the image itself. */
+/* The file with the debug information, if it is there; else the image itself. */
 static const char *symbols_of(const char *image)
 {
     static char path[PATH_MAX];
-    struct view stem = view_z(image);
-    if (!view_ends(stem, VIEW(".pith")))
-        return image;
-    snprintf(path, sizeof path, "%.*s.debug", (int)(stem.n - strlen(".pith")), image);
-    return access(path, R_OK) == 0 ? path : image;
+    return debug_path(image, SPAN_OF(path)) && access(path, R_OK) == 0 ? path : image;
 }
 
 static int run(int argc, char **argv)

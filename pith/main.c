@@ -6,12 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/version.h"
 #include "pith/command.h"
 #include "pith/common.h"
 
 static const struct command *const commands[] = {
     &command_run,     &command_build, &command_new,   &command_bundle,
-    &command_inspect, &command_list,  &command_debug,
+    &command_inspect, &command_list,  &command_debug, &command_symbolize,
 };
 
 static const char head[] = "pith: small sealed appliances, run as one file\n"

@@ -10,6 +10,7 @@
 
 #include "base/num.h"
 #include "pith/command.h"
+#include "pith/common.h"
 #include "pith/spawn.h"
 
 enum { STT_OBJECT = 1, STT_FUNC = 2 };
@@ -67,16 +68,6 @@ static int collect(const struct image *i, struct symbols *out)
     qsort(s, n, sizeof *s, by_address);
     out->s = (struct sized_symbols){s, without_overlap(s, n)};
     return EXIT_OK;
-}
-
-/* NAME.debug beside NAME.pith. */
-static bool debug_file(const struct image *i, char out[PATH_MAX])
-{
-    struct view path = view_z(i->path);
-    if (view_ends(path, VIEW(".pith")))
-        path = view_first(path, path.n - strlen(".pith"));
-    int n = snprintf(out, PATH_MAX, "%.*s.debug", (int)path.n, path.p);
-    return n > 0 && n < PATH_MAX && access(out, R_OK) == 0;
 }
 
 /* A line of llvm-symbolizer's verbose answer that names a file. */
@@ -182,7 +173,7 @@ static bool ask(const struct symbols *s, const char *debug, int in, int out)
 static void locate(const struct image *i, struct symbols *s)
 {
     char debug[PATH_MAX];
-    if (!debug_file(i, debug)) {
+    if (!debug_path(i->path, SPAN_OF(debug)) || access(debug, R_OK) != 0) {
         snprintf(s->missing, sizeof s->missing, "%.200s is not there: `pith build` writes it", debug);
         return;
     }

@@ -10,7 +10,12 @@
 
 enum { MANIFEST_ABI = 1 };
 
-enum manifest_note { NOTE_APPLIANCE = 1, NOTE_DEVICE = 2, NOTE_KEY = 3 };
+enum manifest_note {
+    NOTE_APPLIANCE = 1,
+    NOTE_DEVICE = 2,
+    NOTE_KEY = 3,
+    NOTE_FIBER = 4, /* 8 bytes: from themselves to `fiber_current` (sig/report.h) */
+};
 
 /* 24 bytes, so that a body follows at once under the 8-byte alignment of these notes. */
 struct note_head {

@@ -1,5 +1,5 @@
 /* What an image leaves in the open for a crash report. A host finds the variable
- * `fiber_current` by its name in the image's symbol table; it points to the
+ * `fiber_current` through the note NOTE_FIBER of the manifest; it points to the
  * running fiber's struct fiber_report, or is NULL in the loop's own turn. The image
  * has crashed when this is read: a reader checks the magic, checks every pointer
  * against the image's memory, reads a text up to its first zero or 63 bytes,

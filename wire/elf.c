@@ -38,6 +38,8 @@ enum {
     NT_GNU_BUILD_ID = 3,
     SHT_SYMTAB = 2,
     SHT_STRTAB = 3,
+    SHT_NOBITS = 8,
+    SHF_COMPRESSED = 0x800,
 };
 
 struct program_header {
@@ -222,6 +224,7 @@ enum err elf_decode(struct elf *e, struct view file)
     get_skip(&r, 6);
     u16 header_n = get_le16(&r), headers_n = get_le16(&r), section_n = get_le16(&r);
     e->sections_n = get_le16(&r);
+    e->sections_names = get_le16(&r);
     if (r.bad)
         return malformed(e, "is truncated: it ends within its header");
     if (view_at(ident, 4) != ELFCLASS64 || view_at(ident, 5) != ELFDATA2LSB || machine != EM_X86_64)
@@ -391,16 +394,17 @@ struct view elf_build_id(const struct elf *e)
 }
 
 struct section {
-    u32 type, link;
-    u64 offset, n, entry_n;
+    u32 name, type, link;
+    u64 flags, offset, n, entry_n;
 };
 
 static struct section section_at(struct view table, u32 index)
 {
     struct reader r = reader_of(view_sub(table, (size_t)index * SHDR_SIZE, SHDR_SIZE));
-    get_skip(&r, 4);
-    struct section s = {.type = get_le32(&r)};
-    get_skip(&r, 16);
+    struct section s = {.name = get_le32(&r)};
+    s.type = get_le32(&r);
+    s.flags = get_le64(&r);
+    get_skip(&r, 8);
     s.offset = get_le64(&r);
     s.n = get_le64(&r);
     s.link = get_le32(&r);
@@ -409,12 +413,43 @@ static struct section section_at(struct view table, u32 index)
     return s;
 }
 
+static enum err section_table(const struct elf *e, struct view *out)
+{
+    u64 n = (u64)e->sections_n * SHDR_SIZE;
+    if (!in_file(e, e->sections_offset, n))
+        return ERR_MALFORMED;
+    *out = view_sub(e->file, e->sections_offset, n);
+    return OK;
+}
+
+enum err elf_section(const struct elf *e, struct view name, struct view *out)
+{
+    struct view table, rest;
+    TRY(section_table(e, &table));
+    if (e->sections_names >= e->sections_n)
+        return ERR_NOT_FOUND;
+    struct section names = section_at(table, e->sections_names);
+    if (names.type != SHT_STRTAB || !in_file(e, names.offset, names.n))
+        return ERR_MALFORMED;
+    struct view all = view_sub(e->file, names.offset, names.n);
+    for (u32 i = 0; i < e->sections_n; i++) {
+        struct section s = section_at(table, i);
+        if (s.name >= all.n || !view_eq(view_cut(view_from(all, s.name), 0, &rest), name))
+            continue;
+        if (s.flags & SHF_COMPRESSED)
+            return ERR_UNSUPPORTED;
+        if (s.type == SHT_NOBITS || !in_file(e, s.offset, s.n))
+            return ERR_MALFORMED;
+        *out = view_sub(e->file, s.offset, s.n);
+        return OK;
+    }
+    return ERR_NOT_FOUND;
+}
+
 enum err elf_symbols(const struct elf *e, struct elf_symbols *out)
 {
-    u64 table_n = (u64)e->sections_n * SHDR_SIZE;
-    if (!in_file(e, e->sections_offset, table_n))
-        return ERR_MALFORMED;
-    struct view table = view_sub(e->file, e->sections_offset, table_n);
+    struct view table;
+    TRY(section_table(e, &table));
     for (u32 i = 0; i < e->sections_n; i++) {
         struct section s = section_at(table, i);
         if (s.type != SHT_SYMTAB)

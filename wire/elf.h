@@ -42,7 +42,7 @@ struct elf {
     u64 bundle_offset;      /* in the file, a multiple of ELF_PAGE */
     struct view bundle;     /* empty: none */
     u64 sections_offset;
-    u32 sections_n;
+    u32 sections_n, sections_names; /* the number of the one that holds their names */
     const char *wrong;      /* set with an error: what is wrong, to follow "NAME: " */
 };
 
@@ -95,6 +95,10 @@ bool elf_note_next(struct elf_notes *it, struct elf_note *out); /* false: end, o
 
 /* The linker's build id; empty when there is none. */
 struct view elf_build_id(const struct elf *e);
+
+/* The bytes of the section of that name. ERR_NOT_FOUND: there is none. ERR_MALFORMED;
+ * ERR_UNSUPPORTED: it is compressed. */
+enum err elf_section(const struct elf *e, struct view name, struct view *out);
 
 /* .symtab: every function and object, not sorted. */
 struct elf_symbols {

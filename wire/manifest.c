@@ -127,6 +127,8 @@ static enum err take_note(struct manifest_whole *m, const struct elf_note *note,
         *wrong = "has a key of a type that this pith does not know; use a newer pith";
         return ERR_UNSUPPORTED;
     }
+    case NOTE_FIBER:
+        return note->desc.n == sizeof(u64) ? OK : ERR_MALFORMED;
     default:
         return ERR_MALFORMED;
     }

@@ -35,7 +35,10 @@ static struct report about_image(void)
 {
     struct report r = {
         .name = process.name,
+        .path = process.path,
+        .host = process.host,
         .elf = process.elf,
+        .debug = process.debug,
         .base = (u64)process.base,
         .stack = area_of(process.stack),
         .boot_record = area_of(process.info),
@@ -93,11 +96,19 @@ void process_report(const struct stop *stop)
     (void)ignored;
 }
 
+/* Where reading the debug information broke (a file that was cut short), the report of
+ * the image's own stop is told without it. */
 void process_crashed(int signal, siginfo_t *info, void *context)
 {
-    struct stop stop = about_stop(signal, info, context);
-    if (process.locate)
-        process.locate(&stop);
+    static volatile sig_atomic_t again;
+    static struct stop stop;
+    if (again++) {
+        process.debug = VIEW_NONE;
+    } else {
+        stop = about_stop(signal, info, context);
+        if (process.locate)
+            process.locate(&stop);
+    }
     process_report(&stop);
     if (!process.core)
         _exit(134);

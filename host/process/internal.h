@@ -18,9 +18,9 @@ struct area {
 };
 
 struct process {
-    const char *name;
+    const char *name, *path, *host;
     const struct elf *elf;
-    struct view bundle;
+    struct view bundle, debug;
     u8 *base;                    /* of the image */
     struct area all;             /* the reservation that all but the bundle lies in */
     struct area stack, info, memory, windows[PROCESS_DEVICES_MAX];

@@ -200,8 +200,11 @@ bool process_load(const struct process_plan *plan, size_t shim_n, const struct h
                   size_t error_n)
 {
     process.name = plan->name;
+    process.path = plan->path;
+    process.host = plan->host;
     process.elf = plan->elf;
     process.bundle = plan->bundle;
+    process.debug = plan->debug;
     process.core = plan->core;
     process.spin_ns = (u64)plan->spin_us * 1000;
     process.devices_n = (u32)plan->devices_n;

@@ -27,10 +27,12 @@ struct process_device {
 
 /* Everything that is pointed to is kept until the image ends. */
 struct process_plan {
-    const char *name;           /* the appliance's, for reports */
+    const char *name, *path;    /* the appliance's and its file's, for reports */
+    const char *host;           /* "process" …, for reports */
     const struct elf *elf;      /* decoded from a mapping of the file, which stays */
     int image_fd;
     struct view bundle;         /* mapped, read-only; may be empty */
+    struct view debug;          /* all of NAME.debug, mapped, for crash reports; may be empty */
     const struct host_key *keys; /* copied into read-only memory with their texts */
     size_t keys_n;
     u64 memory_n;               /* bytes: the image's memory and the receive windows */

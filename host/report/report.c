@@ -2,16 +2,20 @@
 
 #include "base/fmt.h"
 #include "base/num.h"
+#include "host/version.h"
+#include "sig/manifest.h"
 #include "sig/report.h"
 
-enum { FRAMES_MAX = 1000, SCOPES_MAX = 16, NAME_MAX_SHOWN = 63, NULL_AREA = 64 * 1024 };
+enum { FRAMES_MAX = 1000, SCOPES_MAX = 16, NAME_MAX_SHOWN = 63, NULL_AREA = 64 * 1024, PLACES_MAX = 16 };
 
 /* What was found out on the way. */
 struct finding {
     const struct report *r;
     struct stop stop;
-    struct elf_symbols symbols; /* n == 0: stripped */
-    struct fiber_report fiber;  /* magic 0: none was running */
+    struct report_names names;
+    struct fiber_report fiber; /* magic 0: none was running */
+    u64 places[PLACES_MAX];    /* of the backtrace, in the image */
+    size_t places_n;
 };
 
 /* ---- the image's memory --------------------------------------------------------- */
@@ -107,25 +111,13 @@ static bool is_privileged(const struct finding *f)
 /* "symbol+0x1c (image+0x2340)", or where else it is. */
 static void put_place(struct writer *w, const struct finding *f, u64 address)
 {
-    struct elf_symbol s;
-    if (!in_image(f, address)) {
-        put_text(w, "0x");
-        put_hex(w, address, 1);
-        put_text(w, address > 0 && address < NULL_AREA ? " (near null)" : " (in the host)");
+    if (in_image(f, address)) {
+        report_put_function(w, &f->names, address - f->r->base);
         return;
     }
-    u64 at = address - f->r->base;
-    if (elf_symbol_of(&f->symbols, at, &s)) {
-        /* The compiler's name for what pointers lead to, under control flow integrity. */
-        bool suffix = view_ends(s.name, VIEW(".cfi"));
-        put_bytes(w, view_first(s.name, s.name.n - (suffix ? 4 : 0)));
-        put_text(w, "+0x");
-        put_hex(w, at - s.address, 1);
-        put_u8(w, ' ');
-    }
-    put_text(w, "(image+0x");
-    put_hex(w, at, 1);
-    put_u8(w, ')');
+    put_text(w, "0x");
+    put_hex(w, address, 1);
+    put_text(w, address > 0 && address < NULL_AREA ? " (near null)" : " (outside of the image)");
 }
 
 static bool is_constant(const struct finding *f, const struct elf_segment *s, u64 address)
@@ -251,7 +243,7 @@ static void put_fiber(struct writer *w, const struct finding *f)
 }
 
 /* One line a frame; of a recursion the first and how often it goes on. */
-static void put_frame(struct writer *w, const struct finding *f, u64 at, u64 before, u64 *again)
+static void put_frame(struct writer *w, struct finding *f, u64 at, u64 before, u64 *again)
 {
     if (at == before) {
         ++*again;
@@ -263,7 +255,14 @@ static void put_frame(struct writer *w, const struct finding *f, u64 at, u64 bef
         put_text(w, " times more\n");
         *again = 0;
     }
-    put_text(w, before == 0 ? "  at       " : "  from     ");
+    const char *label = before == 0 ? "  at       " : "  from     ";
+    if (in_image(f, at)) {
+        if (f->places_n < PLACES_MAX)
+            f->places[f->places_n++] = at - f->r->base;
+        report_put_frame(w, &f->names, label, at - f->r->base);
+        return;
+    }
+    put_text(w, label);
     put_place(w, f, at);
     put_u8(w, '\n');
 }
@@ -271,7 +270,7 @@ static void put_frame(struct writer *w, const struct finding *f, u64 at, u64 bef
 /* Frames by their saved %rbp: each pair of words holds the caller's and the return
  * address, and lies above the one before. A jump astray has left no frame yet, only
  * a return address on the stack. */
-static void put_backtrace(struct writer *w, const struct finding *f)
+static void put_backtrace(struct writer *w, struct finding *f)
 {
     u64 frame = f->stop.rbp, at = f->stop.rip, before = 0, again = 0, next;
     for (int i = 0; i < FRAMES_MAX; i++) {
@@ -301,19 +300,103 @@ static void put_image(struct writer *w, const struct report *r)
     }
     put_text(w, ", at 0x");
     put_hex(w, r->base, 1);
+    put_text(w, ", on pith " PITH_VERSION ", host ");
+    put_text(w, r->host);
     put_u8(w, '\n');
+}
+
+/* ---- hints ---------------------------------------------------------------------- */
+
+/* Clang's numbers (base/trap.c). */
+enum {
+    SUM = 0,
+    CFI = 2,
+    DIVISION = 3,
+    NARROWED = 7,
+    PRODUCT = 12,
+    INDEX = 18,
+    SHIFT = 20,
+    DIFFERENCE = 21,
+    OBJECT = 22,
+};
+
+static const struct {
+    unsigned code;
+    const char *hint;
+} hints[] = {
+    {SUM,
+     "ckd_add tells of it, sat_add stops at the largest number, wrap_add32 wraps on purpose (base/num.h)"},
+    {PRODUCT, "ckd_mul tells of it, wrap_mul64 wraps on purpose (base/num.h)"},
+    {DIFFERENCE,
+     "compare before; ckd_sub tells of it, sat_sub stops at 0, wrap_sub32 wraps on purpose (base/num.h)"},
+    {CFI, "the function is of another type than the pointer it was called through, or is none"},
+    {DIVISION, "look at the divisor before"},
+    {NARROWED, "look at the number before; (u16)x cuts on purpose"},
+    {INDEX, "look at the index before"},
+    {SHIFT, "a shift is less than the number's width in bits"},
+    {OBJECT, "a pointer leads outside of the object it was made for"},
+    {TRAP_BOUNDS, "look at .n or COUNT before, or at a reader's .bad after"},
+    {TRAP_STALE, "a handle is not kept beyond the object's release"},
+    {TRAP_NARROW, "look at the number before; (u16)x cuts on purpose"},
+    {TRAP_STACK, "something wrote past the end of an array of the function below"},
+    {TRAP_LIMIT, "raise the limit in the manifest"},
+};
+
+static const char *hint_of_access(const struct finding *f)
+{
+    const u64 address = f->stop.address;
+    bool fiber_guard =
+        f->fiber.magic && address < f->fiber.stack_low && f->fiber.stack_low - address <= ELF_PAGE;
+    if (fiber_guard)
+        return "raise stack_kib in the manifest, bound a recursion, or take a large array from an arena";
+    if (address < NULL_AREA)
+        return "nobody set the pointer, or a function that answers NULL for none was not asked";
+    return NULL;
+}
+
+/* What to do about it; NULL: the first line says it all. */
+static const char *hint_of(const struct finding *f)
+{
+    unsigned code;
+    if (f->stop.kind == STOP_ACCESS)
+        return hint_of_access(f);
+    if (f->stop.kind != STOP_INSTRUCTION || !trap_code(f, &code))
+        return NULL;
+    for (size_t i = 0; i < COUNT(hints); i++)
+        if (hints[i].code == code)
+            return hints[i].hint;
+    return NULL;
 }
 
 /* ---- finding out ---------------------------------------------------------------- */
 
+/* Where the variable fiber_current is, counted from the image's first byte. */
+static bool find_current(const struct elf *e, u64 *out)
+{
+    struct elf_notes it = elf_notes_of(e);
+    struct elf_note note;
+    while (elf_note_next(&it, &note)) {
+        if (note.type != NOTE_FIBER || !view_eq(note.owner, VIEW("Pith")) || note.desc.n != sizeof(u64))
+            continue;
+        u64 offset = (u64)note.desc.p - (u64)e->file.p;
+        for (u32 i = 0; i < e->segments_n; i++) {
+            const struct elf_segment *s = &AT(e->segments, i);
+            if (offset < s->offset || offset - s->offset >= s->file_n)
+                continue;
+            *out = wrap_add64(s->address + (offset - s->offset), load_le64(note.desc, 0));
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What the image left of its running fiber, if it is what it should be. */
 static void find_fiber(struct finding *f)
 {
-    struct elf_symbol s;
-    u64 at, words[sizeof(struct fiber_report) / 8];
+    u64 variable, at, words[sizeof(struct fiber_report) / 8];
     _Static_assert(sizeof(struct fiber_report) % 8 == 0, "read in words");
-    if (!elf_symbol_named(&f->symbols, VIEW("fiber_current"), &s) || s.address >= f->r->elf->span ||
-        !peek(f, f->r->base + s.address, &at))
+    if (!find_current(f->r->elf, &variable) || variable >= f->r->elf->span ||
+        !peek(f, f->r->base + variable, &at))
         return;
     for (size_t i = 0; i < COUNT(words); i++)
         if (!peek(f, at + i * 8, &words[i]))
@@ -355,11 +438,36 @@ static void find_kind(struct finding *f)
     }
 }
 
+static void put_hint(struct writer *w, const struct finding *f)
+{
+    const char *hint = hint_of(f);
+    if (!hint)
+        return;
+    put_text(w, "  hint     ");
+    put_text(w, hint);
+    put_u8(w, '\n');
+}
+
+/* Where lines are missing, the command that tells them. */
+static void put_how_to_get_lines(struct writer *w, const struct finding *f)
+{
+    if (f->names.lines.info.n > 0 || f->places_n == 0)
+        return;
+    put_text(w, "  lines    pith symbolize ");
+    put_text(w, f->r->path);
+    for (size_t i = 0; i < f->places_n; i++) {
+        put_text(w, " 0x");
+        put_hex(w, f->places[i], 1);
+    }
+    put_u8(w, '\n');
+}
+
 void report_write(struct writer *w, const struct report *r, const struct stop *stop)
 {
+    struct elf debug;
+    bool has_debug = r->debug.n > 0 && elf_decode(&debug, r->debug) == OK;
     struct finding f = {.r = r, .stop = *stop};
-    if (elf_symbols(r->elf, &f.symbols) != OK)
-        f.symbols.n = 0;
+    f.names = report_names_of(r->elf, has_debug ? &debug : NULL);
     if (stop->kind != STOP_ACCESS)
         f.stop.access = ACCESS_UNKNOWN;
     find_fiber(&f);
@@ -369,7 +477,9 @@ void report_write(struct writer *w, const struct report *r, const struct stop *s
     put_text(w, " crashed: ");
     put_cause(w, &f);
     put_u8(w, '\n');
+    put_hint(w, &f);
     put_fiber(w, &f);
     put_backtrace(w, &f);
     put_image(w, r);
+    put_how_to_get_lines(w, &f);
 }

@@ -8,7 +8,7 @@
 #define HOST_REPORT_REPORT_H
 
 #include "base/codec.h"
-#include "wire/elf.h"
+#include "wire/dwarf.h"
 
 enum { REPORT_WINDOWS_MAX = 4, REPORT_TEXT_MAX = 8192 /* bytes of the longest report */ };
 
@@ -39,7 +39,10 @@ struct report_area {
 
 struct report {
     const char *name;         /* the appliance's */
+    const char *path;         /* of the image's file, as the user named it */
+    const char *host;         /* what it ran on: "process", "kvm" … */
     const struct elf *elf;    /* decoded; the file's bytes stay readable */
+    struct view debug;        /* all of NAME.debug; empty: not there, and no lines are told */
     u64 base;                 /* the image's first byte */
     struct report_area stack; /* the boot stack; its guard page lies below */
     struct report_area boot_record, bundle, memory;
@@ -49,7 +52,24 @@ struct report {
     bool (*peek)(const struct report *r, u64 address, u64 *word);
 };
 
-/* Writes the report, whole lines of text as far as there is room. */
+/* Writes the report, as far as there is room. */
 void report_write(struct writer *w, const struct report *r, const struct stop *stop);
+
+/* What names the places of an image: from the image, or NAME.debug, or both. */
+struct report_names {
+    struct elf_symbols symbols; /* n == 0: stripped */
+    struct dwarf lines;         /* info empty: no debug information */
+    const struct elf *elf;      /* for the code of the image; NULL: not there */
+};
+
+/* Finds them. `debug` is left out where it is of another build than the image. */
+struct report_names report_names_of(const struct elf *image, const struct elf *debug);
+
+/* "function+0x1c (image+0x2340)"; `at` is counted from the image's first byte. */
+void report_put_function(struct writer *w, const struct report_names *n, u64 at);
+
+/* The lines of one frame: what was inlined there, from the inside out, and then, after
+ * `label`, the function that was called. */
+void report_put_frame(struct writer *w, const struct report_names *n, const char *label, u64 at);
 
 #endif

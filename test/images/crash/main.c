@@ -51,10 +51,20 @@ static void call_as_another_type(void)
     f(NULL);
 }
 
+/* Checks of a kind, which the compiler lets share a trap. */
+static __attribute__((noinline)) void shared(void)
+{
+    table[0] = (u32)(zero + 1);
+    table[1] = (u32)(zero + zero - 1);
+    table[2] = (u32)(zero + 2 - 3);
+}
+
 static void boundary(void *arg)
 {
     (void)arg;
     struct view how = key_text("how");
+    if (view_eq(how, VIEW("shared")))
+        shared();
     if (view_eq(how, VIEW("bounds")))
         AT(table, zero + 4) = 1;
     if (view_eq(how, VIEW("overflow")))
