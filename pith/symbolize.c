@@ -120,9 +120,13 @@ static bool hex_of(struct view digits, u64 *out)
     return true;
 }
 
+/* For a terminal: whatever a log holds. */
 static void print(struct view text)
 {
-    fwrite(text.p, 1, text.n, stdout);
+    static u8 visible[4 * REPORT_BYTES_MAX];
+    struct writer w = writer_of(SPAN_OF(visible));
+    put_visible(&w, text);
+    fwrite(visible, 1, w.n, stdout);
 }
 
 /* Every line of a frame begins as the report's own did: a log puts a time there. */
@@ -137,15 +141,6 @@ static void print_frame(const struct source *s, struct view before, const char *
         print(line);
         putchar('\n');
     }
-}
-
-static void print_visible(struct view line)
-{
-    static u8 text[4 * REPORT_BYTES_MAX];
-    struct writer w = writer_of(SPAN_OF(text));
-    put_visible(&w, line);
-    print(written(&w));
-    putchar('\n');
 }
 
 /* Whether the line is one that the report's frames or their lines are told in anew. */
@@ -220,8 +215,10 @@ static int symbolize_report(struct source *s, const char *image)
                     path, s->id, id.n < 12 ? (int)id.n : 12, id.p);
     for (rest = report; code == EXIT_OK && rest.n > 0;) {
         struct view line = view_cut(rest, '\n', &rest);
-        if (!replace(s, line))
-            print_visible(line);
+        if (!replace(s, line)) {
+            print(line);
+            putchar('\n');
+        }
     }
     return code;
 }
