@@ -1,10 +1,10 @@
 """Runs every attack of appliance/selfattack on every host, and keeps doc/security.md's
 table true.
 
-selfattack.py [--write] [HOST …]   HOST: process, kvm, qemu (default: all that are
-here). Each attack is a scenario "selfattack HOST: NAME"; it is good when the attack ended
-in a report of pith's, with its exit code and the place, or when the host refused it and
-the image went on, and when this is what doc/security.md says. --write puts what was seen
+selfattack.py [--write] [HOST …]   HOST: of those below; default: all that are here.
+Each attack is a scenario "selfattack HOST: NAME"; it is good when the attack ended in a
+report of pith's, with its exit code and the place, or when the host refused it and the
+image went on, and when this is what doc/security.md says. --write puts what was seen
 into the page instead."""
 
 import os
@@ -23,8 +23,6 @@ BEGIN, END = "<!-- attacks -->\n", "<!-- end of attacks -->\n"
 CRASHED = 134
 HOSTS = {
     "process": [],
-    "kvm": ["--host", "kvm"],
-    "qemu": ["--host", "qemu"],
 }
 
 
