@@ -23,6 +23,7 @@ BEGIN, END = "<!-- attacks -->\n", "<!-- end of attacks -->\n"
 CRASHED = 134
 HOSTS = {
     "process": [],
+    "kvm": ["--host", "kvm"],
 }
 
 
