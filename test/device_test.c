@@ -393,7 +393,18 @@ TEST(user_publishes_a_port_and_leaves_nothing_behind)
     bool syn = false;
     for (int i = 0; i < 20 && !syn; i++) {
         struct host_rx rx[BURST];
-        wait_readable(n->fd);
+        if (i == 0) { /* it is kept until the image says what its address is */
+            wait_readable(n->fd);
+            for (i64 got; (got = n->ops->rx(n, rx, BURST)) > 0;)
+                CHECK(window[rx[0].offset + 12] != 8 || window[rx[0].offset + 23] != IPPROTO_TCP);
+            CHECK(!n->ops->pending(n));
+            static const u8 announcement[42] = {255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 8,  6, 0, 1,
+                                                8,   0,   6,   4,   0,   1,   2, 0, 0, 0, 0, 1, 10, 0, 2, 15};
+            CHECK(send_one(n, announcement, sizeof announcement));
+            CHECK(n->ops->pending(n));
+        } else {
+            wait_readable(n->fd);
+        }
         i64 count = n->ops->rx(n, rx, BURST);
         for (i64 k = 0; k < count; k++) {
             const u8 *p = window + rx[k].offset;
@@ -440,6 +451,25 @@ TEST(the_gate_keeps_the_image_from_the_hosts_loopback)
     CHECK(gate_passes(&g, f, 13));
 }
 
+TEST(the_gate_knows_when_the_image_has_an_address)
+{
+    enum { TCP = 6, UDP = 17, SYN = 2, SYN_ACK = 0x12 };
+    u8 f[60];
+    CHECK(gate_opens(f, make_frame(f, 0x0a00020f, TCP, 80, SYN)) && !gate_opens(f, 47));
+    CHECK(!gate_opens(f, make_frame(f, 0x0a00020f, TCP, 80, SYN_ACK)));
+    CHECK(!gate_opens(f, make_frame(f, 0x0a00020f, UDP, 80, SYN)));
+    CHECK(!gate_is_addressed(f, make_frame(f, 0xffffffff, UDP, 67, 0))); /* DHCP, from 0.0.0.0 */
+    f[29] = 15;
+    CHECK(gate_is_addressed(f, 54));
+    memset(f, 0, sizeof f);
+    f[12] = 8, f[13] = 6, f[31] = 15;
+    CHECK(gate_is_addressed(f, 42) && !gate_is_addressed(f, 31));
+    f[31] = 0; /* a probe (RFC 5227) */
+    CHECK(!gate_is_addressed(f, 42));
+    f[12] = 0x86, f[13] = 0xdd, f[31] = 15;
+    CHECK(!gate_is_addressed(f, 42));
+}
+
 /* A connection attempt of the image's, as passt takes it: checksum of IP, an MSS option. */
 static size_t make_syn(u8 *f, const struct process_net *n, u32 to, u16 port)
 {
@@ -478,7 +508,8 @@ TEST(user_keeps_the_loopback_to_the_host)
     close(listener);
 }
 
-TESTS(CASE(the_gate_keeps_the_image_from_the_hosts_loopback), CASE(a_spec_that_cannot_be_opened_says_why),
+TESTS(CASE(the_gate_keeps_the_image_from_the_hosts_loopback),
+      CASE(the_gate_knows_when_the_image_has_an_address), CASE(a_spec_that_cannot_be_opened_says_why),
       CASE(stream_frames_arrive_whole_however_they_are_cut),
       CASE(stream_keeps_the_rest_of_a_frame_that_was_sent_in_part),
       CASE(stream_ends_at_an_impossible_length_and_when_closed),

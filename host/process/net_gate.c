@@ -2,7 +2,15 @@
 
 #include "base/codec.h"
 
-enum { TYPE_IPV4 = 0x0800, PROTO_TCP = 6, PROTO_UDP = 17, MORE_OR_OFFSET = 0x3fff, SYN = 0x02, ACK = 0x10 };
+enum {
+    TYPE_IPV4 = 0x0800,
+    TYPE_ARP = 0x0806,
+    PROTO_TCP = 6,
+    PROTO_UDP = 17,
+    MORE_OR_OFFSET = 0x3fff,
+    SYN = 0x02,
+    ACK = 0x10
+};
 
 /* What both directions look at; `ok` is false where there is no whole IPv4 header. */
 struct head {
@@ -43,6 +51,25 @@ void gate_hear(struct gate *g, const u8 *frame, size_t n)
     u16 port = get_be16(&h.transport);
     if (!h.transport.bad)
         AT(g->heard, port / 8u) |= (u8)(1u << port % 8);
+}
+
+bool gate_opens(const u8 *frame, size_t n)
+{
+    struct head h = read_head(frame, n);
+    get_skip(&h.transport, 13);
+    u8 flags = get_u8(&h.transport);
+    return h.ok && h.protocol == PROTO_TCP && !h.transport.bad && (flags & (SYN | ACK)) == SYN;
+}
+
+bool gate_is_addressed(const u8 *head, size_t n)
+{
+    struct head h = read_head(head, n);
+    struct reader arp = reader_of((struct view){head, n});
+    get_skip(&arp, 12);
+    u16 type = get_be16(&arp);
+    get_skip(&arp, 14);
+    u32 sender = get_be32(&arp);
+    return h.ok ? h.from != 0 : !arp.bad && type == TYPE_ARP && sender != 0;
 }
 
 static bool answers(const struct gate *g, struct head h)

@@ -21,6 +21,12 @@ struct gate {
 /* Notes a frame for the image. */
 void gate_hear(struct gate *g, const u8 *frame, size_t n);
 
+/* Whether a frame for the image opens a TCP connection. */
+bool gate_opens(const u8 *frame, size_t n);
+
+/* Whether a frame of the image's, by its head, names an address of its own: it has one then. */
+bool gate_is_addressed(const u8 *head, size_t n);
+
 /* Whether a frame of the image's may pass, by its first n bytes: GATE_HEAD_BYTES of
  * them, or the whole frame. */
 bool gate_passes(const struct gate *g, const u8 *frame, size_t n);

@@ -32,6 +32,7 @@ enum {
     TRY_NS = 10000000,
     PORT_TRIES = 30,      /* the passt of a pith that has just ended may still have the port */
     END_TRIES = 100,
+    EARLY_BYTES = 8192,    /* of frames: about a hundred */
     QUEUE_BYTES = 1 << 20, /* asked for; the kernel grants up to twice net.core.wmem_max */
     CHILD_SOCKET = 3,
 };
@@ -43,6 +44,9 @@ struct user_net {
     struct stream_net stream;
     struct gate gate;
     pid_t passt;
+    bool addressed;        /* the image has an address */
+    u32 early_n;
+    u8 early[EARLY_BYTES]; /* SYNs that came before, as passt sent them */
 };
 
 extern char **environ;
@@ -151,23 +155,41 @@ static void *explain_passt(int log, const struct refusal *r)
     return refuse(r, "--net user: passt did not start: %s", said ? said : "it gave no reason");
 }
 
+/* passt takes connections from its start, asks the image once and then waits ten seconds. So
+ * who connects before the image has its address is kept until it has. */
+static bool keep_early(struct user_net *u, const u8 *frame, u32 n)
+{
+    if (u->addressed || !gate_opens(frame, n) || LENGTH_BYTES + n > EARLY_BYTES - u->early_n)
+        return false;
+    u32 length = swap32(n);
+    memcpy(u->early + u->early_n, &length, LENGTH_BYTES);
+    memcpy(u->early + u->early_n + LENGTH_BYTES, frame, n);
+    u->early_n += LENGTH_BYTES + n;
+    return true;
+}
+
 /* Asks for the gateway's address: passt learns ours, and its answer says that it is up,
  * with every port bound. */
-static bool passt_answers(int fd)
+static bool passt_answers(struct user_net *u)
 {
     static const u8 question[] = "\x00\x00\x00\x2a"
                                  "\xff\xff\xff\xff\xff\xff" GUEST_MAC "\x08\x06"
                                  "\x00\x01\x08\x00\x06\x04\x00\x01" GUEST_MAC "\x0a\x00\x02\x0f"
                                  "\x00\x00\x00\x00\x00\x00\x0a\x00\x02\x02";
+    const int fd = u->stream.net.fd;
     struct pollfd p = {.fd = fd, .events = POLLIN};
     u8 answer[FRAME_MAX];
     u32 n;
     if (send(fd, question, sizeof question - 1, MSG_NOSIGNAL) != (ssize_t)sizeof question - 1)
         return false;
-    if (poll(&p, 1, START_MS) != 1 || recv(fd, &n, LENGTH_BYTES, MSG_WAITALL) != LENGTH_BYTES)
-        return false;
-    n = swap32(n);
-    return n <= sizeof answer && recv(fd, answer, n, MSG_WAITALL) == (ssize_t)n;
+    do {
+        if (poll(&p, 1, START_MS) != 1 || recv(fd, &n, LENGTH_BYTES, MSG_WAITALL) != LENGTH_BYTES)
+            return false;
+        n = swap32(n);
+        if (n > sizeof answer || recv(fd, answer, n, MSG_WAITALL) != (ssize_t)n)
+            return false;
+    } while (keep_early(u, answer, n));
+    return true;
 }
 
 /* passt ends when its socket does; should it not, it is made to. */
@@ -187,13 +209,37 @@ static struct user_net *user_of(struct process_net *n)
     return CONTAINER(CONTAINER(n, struct stream_net, net), struct user_net, stream);
 }
 
+/* Between two frames of passt's, what was kept can come again. */
+static bool early_due(const struct user_net *u)
+{
+    bool between = u->stream.from == u->stream.to && u->early_n <= u->stream.net.about.rx_window_n;
+    return u->addressed && u->early_n > 0 && between;
+}
+
 static i64 user_rx(struct process_net *n, struct host_rx *frames, u32 max)
 {
     struct user_net *u = user_of(n);
-    i64 got = stream_rx(n, frames, max);
-    for (i64 i = 0; i < got; i++)
-        gate_hear(&u->gate, (const u8 *)n->about.rx_window + frames[i].offset, frames[i].n);
-    return got;
+    const u8 *window = n->about.rx_window;
+    if (early_due(u)) {
+        memcpy(n->about.rx_window, u->early, u->early_n);
+        u->stream.from = 0;
+        u->stream.to = u->early_n;
+        u->early_n = 0;
+    }
+    i64 got = stream_rx(n, frames, max), kept = 0;
+    for (i64 i = 0; i < got; i++) {
+        gate_hear(&u->gate, window + frames[i].offset, frames[i].n);
+        if (keep_early(u, window + frames[i].offset, frames[i].n))
+            kept++;
+        else
+            frames[i - kept] = frames[i];
+    }
+    return got - kept;
+}
+
+static bool user_pending(struct process_net *n)
+{
+    return early_due(user_of(n)) || stream_pending(n);
 }
 
 static bool passes(struct user_net *u, const struct host_tx *frame)
@@ -209,6 +255,7 @@ static bool passes(struct user_net *u, const struct host_tx *frame)
         memcpy(head + n, iov[i].iov_base, more);
         n += more;
     }
+    u->addressed = u->addressed || gate_is_addressed(head, n);
     return gate_passes(&u->gate, head, n);
 }
 
@@ -241,7 +288,7 @@ static void user_close(struct process_net *n)
 static const struct process_net_ops user_ops = {
     .rx = user_rx,
     .tx = user_tx,
-    .pending = stream_pending,
+    .pending = user_pending,
     .full = stream_full,
     .close = user_close,
 };
@@ -284,7 +331,7 @@ static bool start_passt(struct user_net *u, struct command_line *c, const struct
         refuse(r, "--net user: passt is not installed; as root: apt-get install passt");
     else if (error)
         refuse(r, "--net user: cannot start passt: %s", strerror(error));
-    else if (!(up = passt_answers(pair[0])))
+    else if (!(up = passt_answers(u)))
         explain_passt(log[0], r);
     close(log[0]); /* what it says from now on is lost; SIGPIPE it ignores, as this process does */
     return up;
