@@ -69,7 +69,7 @@ void udp_icmp(struct stack *s, enum err e, struct endpoint local, struct endpoin
 bool tcp_icmp(struct stack *s, enum err e, struct endpoint local, struct endpoint remote, u32 seq, u16 mtu);
 
 /* The device was full: a segment given to ip_tx_send did not leave, nor did any after
- * it. `header`: its TCP header. */
+ * it, of which tcp_not_sent has heard already. `header`: its TCP header. */
 void tcp_not_sent(struct stack *s, struct ip_addr local, struct ip_addr remote, struct view header);
 
 /* The TCP part of the stack: net/tcp*.c, called by net/stack.c. */

@@ -55,8 +55,8 @@ void link_flush(struct stack *s)
         must(took <= l->burst_n);
         l->full = took < l->burst_n;
         s->stats.tx_frames += took;
-        for (size_t i = took; i < l->burst_n; i++)
-            give_back(s, *net_parts_at(AT(l->burst, i).parts, 0));
+        for (size_t i = l->burst_n; i > took; i--) /* the last one first: see tcp_not_sent */
+            give_back(s, *net_parts_at(AT(l->burst, i - 1).parts, 0));
         l->burst_n = 0;
     }
     if (!l->building)

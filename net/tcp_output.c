@@ -18,9 +18,9 @@ void tcp_output(struct stack *s, u64 now)
     }
 }
 
-/* New text is what lies at or above retransmit_next. What followed it in the burst did
- * not leave either, so snd_nxt just goes back; a tail probe may be old text and is
- * left to be lost. */
+/* New text is what lies at or above retransmit_next. What followed a segment in the burst
+ * did not leave either and was given back before it, so snd_nxt or retransmit_next just
+ * goes back; a tail probe may be old text and is left to be lost. */
 void tcp_not_sent(struct stack *s, struct ip_addr local, struct ip_addr remote, struct view header)
 {
     struct tcp_segment seg;
