@@ -38,10 +38,10 @@ enum { TCP_NEAR_US = 2000, TCP_NEAR_WINDOW = 192 << 10 };
 #define TCP_USER_TIMEOUT_MS 300000  /* RFC 9293 §3.10.1: five minutes without progress */
 #define TCP_ORPHAN_TIMEOUT_MS 60000 /* and one when no application waits for it */
 #define TCP_MEMORY_RETRY_NS (20 * NS_PER_MS) /* for a writer that no ACK will wake */
-#define TCP_FIN_WAIT_2_NS (60 * NS_PER_S)
-#define TCP_TIME_WAIT_MS 60000      /* twice an MSL of 30 s, as Linux */
+#define TCP_TIME_WAIT_MS 60000      /* twice an MSL of 30 s, as Linux; as long in FIN_WAIT_2 */
 #define TCP_COOKIE_STEP_NS (64 * NS_PER_S)
-enum { TCP_SYN_RETRIES = 6, TCP_SYN_ACK_RETRIES = 4, TCP_KEEPALIVE_RETRIES = 9 };
+enum { TCP_SYN_RETRIES = 6, TCP_SYN_ACK_RETRIES = 4, TCP_KEEPALIVE_RETRIES = 9, TCP_DOUBT_RETRIES = 3 };
+enum { TCP_SCARCE = 32 };           /* when no more than one control block in so many is free */
 
 SLICE(tcp_blocks, struct tcp_block);
 
@@ -67,7 +67,8 @@ struct tcp_ref {
     u16 next;          /* of the same connection; 0: none */
 };
 
-/* A connection that has ended on our side first and waits for stray segments. */
+/* A connection that has ended on our side first: in TIME_WAIT for stray segments, or
+ * before that, with its stream closed, in FIN_WAIT_2 for the peer's FIN. */
 struct tcp_time_wait {
     struct ip_addr local, remote;
     u16 local_port, remote_port;
@@ -76,7 +77,7 @@ struct tcp_time_wait {
     u32 time_recent, time_offset;
     u32 until_ms;          /* on the clock of tcp_ms */
     u16 window;
-    bool live, time_ok;
+    bool live : 1, time_ok : 1, fin_wait_2 : 1;
 };
 
 _Static_assert(sizeof(struct tcp_time_wait) <= 64, "TIME_WAIT costs at most 64 bytes");
@@ -195,7 +196,8 @@ void tcp_listener_end(struct tcp_listener *l, u64 now);
 
 /* tcp_time_wait.c */
 enum err tcp_time_wait_init(struct tcp *t, struct arena *a, u32 connections);
-void tcp_time_wait_enter(struct tcb *c, u64 now);   /* and the connection is over */
+/* The connection is over but for its record: FIN_WAIT_2 or, with both FINs through, TIME_WAIT. */
+void tcp_time_wait_enter(struct tcb *c, bool fin_wait_2, u64 now);
 bool tcp_time_wait_input(struct tcp *t, const struct tcp_tuple *tuple, const struct ip_in *in,
                          const struct tcp_segment *seg, u64 now); /* true: it was for one */
 

@@ -12,7 +12,8 @@
 #include "wire/tcp.h"
 
 /* RFC 9293 §3.3.2, Figure 5. LISTEN is a struct tcp_listener and TIME_WAIT a
- * struct tcp_time_wait: neither needs a control block. */
+ * struct tcp_time_wait, as is FIN_WAIT_2 once the stream is closed: none of them
+ * needs a control block. */
 enum tcp_state {
     TCP_CLOSED, /* over; the application still holds its end */
     TCP_SYN_SENT,
@@ -80,6 +81,7 @@ struct tcb {
     u8 status;                     /* enum err: why it is over, or OK */
     u8 snd_scale, rcv_scale;       /* RFC 7323 §2 */
     bool scale_ok, time_ok, sack_ok; /* both sides agreed on them */
+    bool doubted;                  /* an RST came that was not exact: is the peer still there? */
     u32 time_offset;               /* our timestamps are tcp_ms plus this */
     bool ack_now;                  /* an ACK is due in this turn's output */
     bool syn_due;                  /* a SYN or SYN-ACK is due in this turn's output */
@@ -144,7 +146,7 @@ struct tcb {
     struct timer timer;
     u64 ack_at;                    /* delayed ACK */
     u64 retransmit_at;             /* RTO; persist when nothing is in flight */
-    u64 idle_at;                   /* keepalive, FIN_WAIT_2, orphans */
+    u64 idle_at;                   /* keepalive */
 
     struct tcp_listener *listener; /* until accepted */
     struct link accept_link;

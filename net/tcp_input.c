@@ -25,13 +25,15 @@ static u32 segment_length(const struct tcp_segment *seg)
     return (u32)seg->payload.n + !!(seg->flags & TCP_SYN) + !!(seg->flags & TCP_FIN);
 }
 
-/* RFC 9293 §3.4, Table 6. */
+/* RFC 9293 §3.4, Table 6; but a bare ACK also where the widest window would end: there are
+ * peers that overlook that one became a little smaller (passt), and what they say of our
+ * text is true all the same. */
 static bool acceptable(const struct tcb *c, const struct tcp_segment *seg)
 {
     u32 length = segment_length(seg), wnd = tcp_rcv_wnd(c);
     u32 first = wrap_sub32(seg->seq, c->rcv_nxt);
     if (length == 0)
-        return wnd == 0 ? first == 0 : first <= wnd; /* an ACK sent at the full window's edge counts */
+        return first <= MAX(wnd, c->tcp->receive_max_bytes);
     if (wnd == 0)
         return false;
     u32 last = wrap_sub32(wrap_add32(seg->seq, length - 1), c->rcv_nxt);
@@ -113,12 +115,9 @@ static bool fin_acked(struct tcb *c, u64 now)
     switch ((enum tcp_state)c->state) {
     case TCP_FIN_WAIT_1:
         c->state = TCP_FIN_WAIT_2;
-        if (c->orphan)
-            c->idle_at = now + TCP_FIN_WAIT_2_NS;
-        tcp_timer_arm(c);
         return true;
     case TCP_CLOSING:
-        tcp_time_wait_enter(c, now);
+        tcp_time_wait_enter(c, false, now);
         return false;
     case TCP_LAST_ACK:
         tcp_conn_end(c, ERR_EOF);
@@ -199,8 +198,6 @@ static bool take_text(struct tcb *c, const struct tcp_segment *seg, const struct
 
 static void take_fin(struct tcb *c, u64 now)
 {
-    if (!c->fin_known || c->rcv_nxt != c->rcv_fin)
-        return;
     c->rcv_nxt = wrap_add32(c->rcv_nxt, 1);
     c->rcv_edge = seq_max(c->rcv_edge, c->rcv_nxt);
     c->fin_known = false;
@@ -214,7 +211,7 @@ static void take_fin(struct tcb *c, u64 now)
         break;
     case TCP_FIN_WAIT_2:
         (void)tcp_send_ack(c, now); /* lost: TIME_WAIT answers the next FIN */
-        tcp_time_wait_enter(c, now);
+        tcp_time_wait_enter(c, false, now);
         return;
     default:
         break;
@@ -297,13 +294,18 @@ static bool syn_received(struct tcb *c, const struct ip_in *in, const struct tcp
 
 /* Not acceptable: an ACK says what is expected, at once where text came again, and
  * rarely where it might be an answer to an answer. */
-static void unacceptable(struct tcb *c, const struct tcp_segment *seg, u64 now)
+static void unacceptable(struct tcb *c, const struct ip_in *in, const struct tcp_segment *seg, u64 now)
 {
     if (seg->flags & TCP_RST)
         return;
     if (c->state == TCP_SYN_RECEIVED && seg->flags & TCP_SYN && wrap_add32(seg->seq, 1) == c->rcv_nxt) {
-        c->syn_due = true; /* our SYN-ACK was lost */
-        tcp_want_output(c);
+        if (!(seg->flags & TCP_ACK)) {
+            c->syn_due = true; /* our SYN-ACK was lost */
+            tcp_want_output(c);
+        } else if (syn_received(c, in, seg, now)) { /* theirs, in a simultaneous open: it is an ACK too */
+            c->snd_wnd = c->snd_wnd_max = seg->window;
+            ack_at_once(c);
+        }
     } else if (seg->payload.n > 0 || seg->flags & TCP_FIN) {
         ack_at_once(c);
     } else {
@@ -311,7 +313,9 @@ static void unacceptable(struct tcb *c, const struct tcp_segment *seg, u64 now)
     }
 }
 
-/* RST and SYN in the window (RFC 5961 §3.2, §4.2). */
+/* RST and SYN in the window (RFC 5961 §3.2, §4.2). An RST that is not exact may have
+ * overtaken text, and a peer that is gone without a trace (behind passt, say) answers no
+ * challenge. So it is asked, at the pace of retransmissions, until it answers. */
 static void suspect(struct tcb *c, const struct tcp_segment *seg, u64 now)
 {
     if (seg->flags & TCP_RST && seg->seq == c->rcv_nxt) {
@@ -320,6 +324,11 @@ static void suspect(struct tcb *c, const struct tcp_segment *seg, u64 now)
         return;
     }
     tcp_challenge(c, now);
+    if (seg->flags & TCP_RST && !c->doubted) {
+        c->doubted = true;
+        c->backoff = 0;
+        tcp_retransmit_arm(c, now);
+    }
 }
 
 /* RFC 9293 §3.10.7.4: the order of the checks is the RFC's, with those of RFC 7323
@@ -336,7 +345,7 @@ static void segment_arrives(struct tcb *c, const struct ip_in *in, const struct 
         return;
     }
     if (unlikely(seg->seq != c->rcv_nxt && !acceptable(c, seg))) {
-        unacceptable(c, seg, now);
+        unacceptable(c, in, seg, now);
         return;
     }
     c->heard_ms = tcp_ms(now);
@@ -344,6 +353,8 @@ static void segment_arrives(struct tcb *c, const struct ip_in *in, const struct 
         suspect(c, seg, now);
         return;
     }
+    if (unlikely(c->doubted))
+        c->doubted = c->backoff == 0; /* until it was asked: this may have been under way */
     if (unlikely(!(seg->flags & TCP_ACK)))
         return;
     if (unlikely(c->state == TCP_SYN_RECEIVED) && !syn_received(c, in, seg, now))
@@ -362,8 +373,10 @@ static void segment_arrives(struct tcb *c, const struct ip_in *in, const struct 
         c->fin_known = true;
         c->rcv_fin = wrap_add32(seg->seq, (u32)seg->payload.n);
     }
-    if (unlikely(c->fin_known))
+    if (unlikely(c->fin_known && c->rcv_nxt == c->rcv_fin))
         take_fin(c, now);
+    else if (unlikely(c->orphan && c->state == TCP_FIN_WAIT_2))
+        tcp_time_wait_enter(c, true, now);
 }
 
 static bool checksum_holds(const struct ip_in *in)

@@ -198,10 +198,8 @@ static void close(struct stream *s)
     c->held = false;
     c->progress_ms = tcp_ms(loop_now());
     queue_fin(c);
-    if (c->state == TCP_FIN_WAIT_2) {
-        c->idle_at = loop_now() + TCP_FIN_WAIT_2_NS;
-        tcp_timer_arm(c);
-    }
+    if (c->state == TCP_FIN_WAIT_2)
+        tcp_time_wait_enter(c, true, loop_now());
 }
 
 static void abort_(struct stream *s)

@@ -33,7 +33,7 @@ void tcp_retransmit_arm(struct tcb *c, u64 now)
 {
     u32 unsent = tcp_unsent(c);
     bool stalled = c->held ? unsent >= c->mss : unsent > 0; /* by the peer's window, not by our hold */
-    bool waiting = tcp_flight(c) > 0 || stalled || (c->fin_queued && !tcp_fin_sent(c));
+    bool waiting = tcp_flight(c) > 0 || stalled || (c->fin_queued && !tcp_fin_sent(c)) || c->doubted;
     c->retransmit_at = waiting ? sat_add(now, retransmit_interval(c)) : FOREVER;
     if (c->tail == TCP_TAIL_ARMED)
         c->tail = TCP_TAIL_IDLE;
@@ -41,14 +41,21 @@ void tcp_retransmit_arm(struct tcb *c, u64 now)
     tcp_timer_arm(c);
 }
 
-/* Milliseconds without an answer after which a connection is given up. A peer that
- * answers probes of its closed window lives (RFC 9293 §3.8.6.1), except when nobody
- * on this side waits for it. */
+/* Whether the peer has been without an answer for too long. One that answers probes of
+ * its closed window lives (RFC 9293 §3.8.6.1), except when nobody on this side waits for
+ * it; and when connections are scarce that side's patience ends early. One that was not
+ * asked twice is not given up, however long the machine slept. */
 static bool given_up(const struct tcb *c, u64 now)
 {
     u32 silent = wrap_sub32(tcp_ms(now), c->progress_ms);
+    if (c->doubted)
+        return c->backoff >= TCP_DOUBT_RETRIES;
+    if (c->backoff < 2)
+        return false;
+    const struct pool *conns = &c->tcp->conns;
+    bool scarce = conns->count - conns->used <= conns->count / TCP_SCARCE;
     if (c->orphan)
-        return silent > TCP_ORPHAN_TIMEOUT_MS;
+        return scarce || silent > TCP_ORPHAN_TIMEOUT_MS;
     if (c->snd_wnd == 0)
         silent = MIN(silent, wrap_sub32(tcp_ms(now), c->heard_ms));
     return silent > TCP_USER_TIMEOUT_MS;
@@ -98,14 +105,9 @@ static void retransmit_timeout(struct tcb *c, u64 now)
     tcp_retransmit_arm(c, now);
 }
 
-/* Keepalive (RFC 9293 §3.8.4), or the end of FIN_WAIT_2 of a closed stream, which
- * nobody but the peer could end. */
+/* Keepalive (RFC 9293 §3.8.4). */
 static void idle_timeout(struct tcb *c, u64 now)
 {
-    if (c->orphan && c->state == TCP_FIN_WAIT_2) {
-        tcp_conn_end(c, ERR_TIMEOUT);
-        return;
-    }
     u64 silent = (u64)wrap_sub32(tcp_ms(now), c->heard_ms) * NS_PER_MS;
     if (silent < c->tcp->keepalive_ns) {
         c->keepalives = 0;

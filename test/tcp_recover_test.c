@@ -151,6 +151,23 @@ SCENARIO(a_silent_peer_is_given_up)
     CHECK(peer_end(p));
 }
 
+/* The machine slept for an hour with text in flight: that is no silence of the peer's. */
+SCENARIO(time_that_jumps_gives_nobody_up)
+{
+    CHECK(peer_open_modern(p, 5000));
+    u32 start = p->ack;
+    CHECK(writes(p, MSS));
+    CHECK(expect_segments(p, start, 1));
+    peer_tcb(p)->progress_ms -= 3600000;
+    for (int i = 0; i < 2; i++) {
+        CHECK(peer_expect(p, TCP_ACK, 3000));
+        CHECK_EQ(p->in.seq, start);
+    }
+    peer_ack(p, start + MSS, 65535);
+    CHECK_EQ(stream_drain(p->stream, after_ms(10)), OK);
+    CHECK(peer_end(p));
+}
+
 SCENARIO(rfc8985_a_lost_tail_is_probed)
 {
     CHECK(peer_open_modern(p, 5000));
@@ -272,9 +289,35 @@ SCENARIO(super_segments_are_whole_and_limited_by_windows)
     CHECK(peer_end(p));
 }
 
+/* Two holes are filled in one burst, and the device takes none of it: what was sent before is
+ * still sent, and only the holes go out again. */
+SCENARIO(what_is_sent_again_finds_the_device_full)
+{
+    CHECK(peer_open_modern(p, 5000));
+    u32 start = p->ack;
+    CHECK(writes(p, 8 * MSS));
+    CHECK(expect_segments(p, start, 8));
+    struct sim_path open = *sim_path(p->stack_dev),
+                    full = {.rate_bps = 1000000, .queue_bytes = 1, .backpressure = true};
+    sack(p, start, start + MSS, start + 2 * MSS);
+    *sim_path(p->stack_dev) = full;
+    sack(p, start, start + 3 * MSS, start + 8 * MSS);
+    (void)fiber_sleep_ns(NS_PER_MS);
+    CHECK_EQ(peer_tcb(p)->snd_nxt, start + 8 * MSS);
+    *sim_path(p->stack_dev) = open;
+    CHECK(peer_expect(p, TCP_ACK, 10));
+    CHECK_EQ(p->in.seq, start);
+    CHECK(peer_expect(p, TCP_ACK, 10));
+    CHECK_EQ(p->in.seq, start + 2 * MSS);
+    peer_ack(p, start + 8 * MSS, 65535);
+    CHECK_EQ(stream_drain(p->stream, after_ms(10)), OK);
+    CHECK_EQ(stack_tcp(p->stack)->timeouts, 0);
+    CHECK(peer_end(p));
+}
+
 TESTS(CASE(rfc6928_initial_window), CASE(rfc6675_one_loss_is_repaired_without_timeout),
       CASE(rfc6582_without_sack), CASE(rfc6298_timeouts_back_off), CASE(rfc3522_a_timeout_without_loss),
-      CASE(a_silent_peer_is_given_up), CASE(rfc8985_a_lost_tail_is_probed),
-      CASE(what_was_sent_again_and_lost_again), CASE(rfc2018_the_peer_threw_text_away),
-      CASE(the_window_shrinks_after_idle), CASE(path_mtu_is_learned),
-      CASE(super_segments_are_whole_and_limited_by_windows))
+      CASE(a_silent_peer_is_given_up), CASE(time_that_jumps_gives_nobody_up),
+      CASE(rfc8985_a_lost_tail_is_probed), CASE(what_was_sent_again_and_lost_again),
+      CASE(rfc2018_the_peer_threw_text_away), CASE(the_window_shrinks_after_idle), CASE(path_mtu_is_learned),
+      CASE(what_is_sent_again_finds_the_device_full), CASE(super_segments_are_whole_and_limited_by_windows))

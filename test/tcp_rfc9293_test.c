@@ -120,6 +120,32 @@ SCENARIO(simultaneous_open)
     CHECK(peer_end(p));
 }
 
+/* Both sides answer the other's SYN with a SYN-ACK (RFC 9293 Figure 7): each is an ACK too, so
+ * that the two do not go on answering each other. */
+SCENARIO(simultaneous_open_with_crossing_syn_acks)
+{
+    struct scope scope;
+    struct dialling d;
+    struct tcp_segment syn = {.flags = TCP_SYN, .window = 1000, .options = {.mss = 1460, .scale = 7}};
+    CHECK(dial(p, &scope, &d));
+    syn.seq = p->seq;
+    peer_send(p, syn, VIEW_NONE);
+    CHECK(peer_expect(p, TCP_SYN | TCP_ACK, 100));
+    syn.ack = p->ack;
+    syn.flags |= TCP_ACK;
+    peer_send(p, syn, VIEW_NONE);
+    CHECK(peer_expect(p, TCP_ACK, 100));
+    CHECK_EQ(p->in.ack, p->seq + 1);
+    CHECK_EQ(scope_join(&scope, FOREVER), OK);
+    CHECK_EQ(d.e, OK);
+    CHECK_EQ(peer_tcb(p)->snd_wnd, 1000); /* a SYN's window is not scaled */
+    p->seq++;
+    CHECK_EQ(stream_write(p->stream, text_of(1000), STREAM_STATIC, FOREVER), OK);
+    CHECK(peer_expect(p, TCP_ACK, 100));
+    CHECK_EQ(p->in.payload.n, 1000);
+    CHECK(peer_end(p));
+}
+
 SCENARIO(dialling_is_refused)
 {
     struct scope scope;
@@ -369,6 +395,98 @@ SCENARIO(a_closed_stream_does_not_wait_for_ever)
     stack_close(p->stack);
 }
 
+/* FIN_WAIT_2 of a closed stream costs no control block, and still does what Figure 5 says. */
+SCENARIO(a_closed_stream_waits_for_the_peer_in_a_record)
+{
+    CHECK(peer_open_modern(p, 5000));
+    stream_close(p->stream);
+    CHECK(peer_expect(p, TCP_ACK | TCP_FIN, 10));
+    peer_ack(p, p->in.seq + 1, 65535);
+    (void)fiber_sleep_ns(NS_PER_MS);
+    CHECK(peer_clean(p));
+    CHECK_EQ(stack_stats(p->stack).tcp_time_wait, 1);
+    /* Not for it: an old duplicate, a probe, a SYN, an RST and text by somebody who only guesses. */
+    u32 seq = p->seq, ack = p->ack;
+    struct tcp_segment bad[] = {
+        {.seq = seq - 10, .ack = ack, .flags = TCP_ACK},
+        {.seq = seq - 1, .ack = ack, .flags = TCP_ACK},
+        {.seq = seq + 9000, .flags = TCP_SYN},
+        {.seq = seq + 10, .ack = ack + 1, .flags = TCP_ACK},
+        {.seq = seq, .ack = ack + 1, .flags = TCP_ACK | TCP_FIN},
+    };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        AT(bad, i).options = peer_options(p);
+        peer_send(p, AT(bad, i), i == 0 || i == 3 ? text_of(10) : VIEW_NONE);
+        CHECK(peer_expect(p, TCP_ACK, 10));
+        CHECK_EQ(p->in.seq, ack);
+        CHECK_EQ(p->in.ack, seq);
+    }
+    peer_send(p, (struct tcp_segment){.seq = seq + 1, .flags = TCP_RST}, VIEW_NONE);
+    peer_say(p, TCP_ACK, VIEW_NONE);
+    CHECK(peer_quiet(p, 10));
+    (void)fiber_sleep_ns(50 * NS_PER_S);
+    peer_say(p, TCP_ACK | TCP_FIN, VIEW_NONE); /* TIME_WAIT, from now on */
+    CHECK(peer_expect(p, TCP_ACK, 10));
+    CHECK_EQ(p->in.ack, p->seq);
+    CHECK_EQ(p->in.options.time_echo, p->tsval);
+    (void)fiber_sleep_ns(50 * NS_PER_S);
+    peer_send(p, (struct tcp_segment){.seq = p->seq, .ack = p->ack, .flags = TCP_RST}, VIEW_NONE);
+    p->seq--;
+    peer_say(p, TCP_ACK | TCP_FIN, VIEW_NONE); /* our ACK was lost */
+    CHECK(peer_expect(p, TCP_ACK, 10));
+    CHECK_EQ(p->in.ack, p->seq);
+    CHECK_EQ(stack_stats(p->stack).tcp_time_wait, 1);
+    stack_close(p->stack);
+}
+
+/* The same for a stream that was finished first and closed when its FIN had long arrived;
+ * the peer's reset ends it, and so does its silence. */
+SCENARIO(a_record_of_a_closed_stream_ends)
+{
+    for (u16 port = 5000; port < 5003; port++) {
+        CHECK(peer_open(p, port));
+        CHECK_EQ(stream_finish(p->stream), OK);
+        CHECK(peer_expect(p, TCP_ACK | TCP_FIN, 10));
+        peer_ack(p, p->in.seq + 1, 65535);
+        (void)fiber_sleep_ns(NS_PER_MS);
+        CHECK_EQ(stack_stats(p->stack).tcp_time_wait, 0);
+        stream_close(p->stream);
+        CHECK(peer_clean(p));
+        CHECK_EQ(stack_stats(p->stack).tcp_time_wait, 1);
+        if (port == 5000) {
+            peer_send(p, (struct tcp_segment){.seq = p->seq, .flags = TCP_RST}, VIEW_NONE);
+            (void)fiber_sleep_ns(NS_PER_MS);
+        } else if (port == 5001) {
+            peer_say(p, TCP_ACK, VIEW("late"));
+            CHECK(peer_expect(p, TCP_ACK | TCP_RST, 10));
+            CHECK_EQ(p->in.seq, p->ack);
+        } else {
+            (void)fiber_sleep_ns(61 * NS_PER_S);
+            peer_say(p, TCP_ACK | TCP_FIN, VIEW_NONE);
+            CHECK(peer_expect(p, TCP_RST, 10));
+        }
+        CHECK_EQ(stack_stats(p->stack).tcp_time_wait, port == 5002);
+    }
+    stack_close(p->stack);
+}
+
+/* 32 bits of milliseconds go round in 49.7 days: a record must not rise from the dead after 25. */
+SCENARIO(time_wait_is_over_after_a_quiet_month)
+{
+    CHECK(peer_open(p, 5000));
+    stream_close(p->stream);
+    CHECK(peer_expect(p, TCP_ACK | TCP_FIN, 10));
+    p->ack++;
+    peer_say(p, TCP_ACK | TCP_FIN, VIEW_NONE);
+    CHECK(peer_expect(p, TCP_ACK, 10));
+    (void)fiber_sleep_ns((u64)30 * 24 * 3600 * NS_PER_S);
+    p->seq -= 100000; /* so that it is new to nobody who remembers */
+    peer_send(p, (struct tcp_segment){.seq = p->seq, .flags = TCP_SYN, .window = 100}, VIEW_NONE);
+    CHECK(peer_expect(p, TCP_ACK | TCP_SYN, 10));
+    CHECK_EQ(p->in.ack, p->seq + 1);
+    stack_close(p->stack);
+}
+
 SCENARIO(text_for_a_closed_stream_is_answered_with_reset)
 {
     CHECK(peer_open(p, 5000));
@@ -429,13 +547,15 @@ SCENARIO(a_closed_listener_resets_who_waits)
 }
 
 TESTS(CASE(three_way_handshake_and_text_both_ways), CASE(peer_closes_first), CASE(we_close_first_and_wait),
-      CASE(simultaneous_close), CASE(simultaneous_open), CASE(dialling_is_refused),
-      CASE(nobody_answers_the_dial), CASE(half_close_by_us), CASE(half_close_by_the_peer),
-      CASE(closed_window_is_probed_and_reopens), CASE(a_window_that_stays_small_is_used_all_the_same),
+      CASE(simultaneous_close), CASE(simultaneous_open), CASE(simultaneous_open_with_crossing_syn_acks),
+      CASE(dialling_is_refused), CASE(nobody_answers_the_dial), CASE(half_close_by_us),
+      CASE(half_close_by_the_peer), CASE(closed_window_is_probed_and_reopens),
+      CASE(a_window_that_stays_small_is_used_all_the_same),
       CASE(a_slow_reader_closes_the_window_and_tells_when_it_opens),
       CASE(second_segment_is_acknowledged_at_once_one_alone_after_40_ms),
       CASE(held_bytes_leave_in_whole_segments), CASE(a_closed_window_is_probed_while_bytes_are_held),
       CASE(text_out_of_order_is_put_in_order), CASE(keepalive_asks_and_gives_up),
-      CASE(a_closed_stream_does_not_wait_for_ever), CASE(text_for_a_closed_stream_is_answered_with_reset),
-      CASE(nobody_listens), CASE(lost_syn_ack_is_sent_again_and_given_up),
-      CASE(a_closed_listener_resets_who_waits))
+      CASE(a_closed_stream_does_not_wait_for_ever), CASE(a_closed_stream_waits_for_the_peer_in_a_record),
+      CASE(a_record_of_a_closed_stream_ends), CASE(time_wait_is_over_after_a_quiet_month),
+      CASE(text_for_a_closed_stream_is_answered_with_reset), CASE(nobody_listens),
+      CASE(lost_syn_ack_is_sent_again_and_given_up), CASE(a_closed_listener_resets_who_waits))

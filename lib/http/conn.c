@@ -298,15 +298,13 @@ static struct http_conn *dispensable(const struct http_server *s, u64 now)
     return NULL;
 }
 
-/* At the limit one that is dispensable makes room, at once: an orderly end would hold
- * its place until the client ends too, which an idle one may be long in noticing.
- * Without one, 503. */
+/* At the limit one that is dispensable makes room: without one, 503. */
 void http_conn_open(struct http_server *s, struct stream *stream, u64 now)
 {
     struct http_conn *c = pool_new(&s->conns);
     struct http_conn *other = c ? NULL : dispensable(s, now);
     if (other) {
-        http_conn_abort(other);
+        close_orderly(other);
         c = pool_new(&s->conns);
     }
     if (!c) {
