@@ -1,6 +1,7 @@
 #include "base/arena.h"
 
 #include "base/num.h"
+#include "base/released.h"
 
 void arena_init(struct arena *a, struct span mem)
 {
@@ -54,11 +55,12 @@ struct view arena_copy(struct arena *a, struct view v)
 
 void arena_reset(struct arena *a)
 {
-    a->used = 0;
+    arena_rewind(a, 0);
 }
 
 void arena_rewind(struct arena *a, size_t mark)
 {
     must(mark <= a->used);
+    mark_released(span_sub(a->mem, mark, a->used - mark));
     a->used = mark;
 }

@@ -1,7 +1,8 @@
 /* Arenas: memory that is handed out piecewise and released as a whole. An arena
  * owns one span; what it hands out is zeroed and lives until arena_reset or
- * arena_rewind. There is no free. When it is used up the answer is an empty span
- * (NULL from NEW), which the caller turns into ERR_NO_MEMORY. */
+ * arena_rewind, which mark it as released (base/released.h). There is no free. When
+ * it is used up the answer is an empty span (NULL from NEW), which the caller turns
+ * into ERR_NO_MEMORY. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
@@ -30,6 +31,16 @@ void *arena_array(struct arena *a, size_t count, size_t size, size_t align);
 /* A zeroed T, or `count` of them, or NULL. */
 #define NEW(arena, T) ((T *)arena_array((arena), 1, sizeof(T), _Alignof(T)))
 #define NEW_ARRAY(arena, T, count) ((T *)arena_array((arena), (count), sizeof(T), _Alignof(T)))
+
+/* A slice (base/types.h) of `count` zeroed elements; an empty one when there is no room. */
+#define NEW_SLICE(arena, name, count)                                                             \
+    __extension__({                                                                               \
+        size_t new_n_ = (count);                                                                  \
+        struct name new_ = {0};                                                                   \
+        new_.p = arena_array((arena), new_n_, sizeof *new_.p, _Alignof(__typeof__(*new_.p)));     \
+        new_.n = new_.p ? new_n_ : 0;                                                             \
+        new_;                                                                                     \
+    })
 
 /* A copy of v; an empty view when there is no room. */
 struct view arena_copy(struct arena *a, struct view v);

@@ -1,6 +1,7 @@
 #include "base/pool.h"
 
 #include "base/num.h"
+#include "base/released.h"
 
 enum { NONE = UINT32_MAX };
 
@@ -36,9 +37,10 @@ static bool made_to_fail(struct pool *p)
 void *pool_new(struct pool *p)
 {
     u32 i = p->free_head;
+    bool released = i != NONE;
     if (made_to_fail(p))
         return NULL;
-    if (i != NONE)
+    if (released)
         p->free_head = p->next_free[i];
     else if (p->untouched < p->count)
         i = p->untouched++;
@@ -49,6 +51,8 @@ void *pool_new(struct pool *p)
     p->used++;
     p->peak = MAX(p->peak, p->used);
     u8 *object = p->objects + i * p->size;
+    if (released && !still_released((struct view){object, p->size}))
+        trap_with(TRAP_WRITTEN);
     memset(object, 0, p->size);
     return object;
 }
@@ -57,7 +61,8 @@ void pool_free(struct pool *p, void *object)
 {
     u32 i = index_of(p, object);
     if (!(p->generations[i] & 1))
-        trap_with(TRAP_STALE);
+        trap_with(TRAP_TWICE);
+    mark_released((struct span){object, p->size});
     p->generations[i] = wrap_add32(p->generations[i], 1);
     p->next_free[i] = p->free_head;
     p->free_head = i;

@@ -1,7 +1,9 @@
 /* Fixed pools of equal objects with generation handles. A pool owns its memory,
  * taken once from an arena. pool_get refuses a handle whose object has since
  * been released, so a stale handle is a circumstance to look at, not a bug that
- * spreads; pool_ref traps on it. Objects come zeroed. O(1) throughout. */
+ * spreads; pool_ref traps on it. Objects come zeroed, and go marked as released
+ * (base/released.h): what lies in one is of no use to whoever still has a pointer, and
+ * a write to it traps when the object is next handed out. */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
 
@@ -26,7 +28,7 @@ enum err pool_init(struct pool *p, struct arena *a, u32 count, size_t size, size
 
 /* NULL when all are in use. */
 void *pool_new(struct pool *p);
-void pool_free(struct pool *p, void *object); /* a second free traps */
+void pool_free(struct pool *p, void *object); /* a second time traps */
 
 struct handle pool_handle(const struct pool *p, const void *object);
 void *pool_get(const struct pool *p, struct handle h); /* NULL when stale */

@@ -30,6 +30,9 @@ static const struct {
     {TRAP_NARROW, "number that does not fit"},
     {TRAP_STACK, "stack overwritten"},
     {TRAP_LIMIT, "limit of the manifest exceeded"},
+    {TRAP_TWICE, "object released twice"},
+    {TRAP_WRITTEN, "object written to after its release"},
+    {TRAP_LIVES, "fiber given what may end before it does"},
 };
 
 const char *trap_name(unsigned code)

@@ -12,6 +12,9 @@ enum trap_code {
     TRAP_NARROW = 0x43,  /* a number that does not fit */
     TRAP_STACK = 0x44,   /* stack protector */
     TRAP_LIMIT = 0x45,   /* a limit of the manifest that cannot be shed */
+    TRAP_TWICE = 0x46,   /* an object was released that is not in use */
+    TRAP_WRITTEN = 0x47, /* an object was written to after its release */
+    TRAP_LIVES = 0x48,   /* what a fiber is given may end before the fiber */
 };
 
 /* The rule's name for a report: "bounds", "control flow integrity", … Never NULL. */

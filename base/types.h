@@ -42,6 +42,7 @@ typedef int64_t i64;
     ((type *)container_((1 ? (pointer) : &((type *)NULL)->member), offsetof(type, member)))
 
 inline void *at_(const void *array, size_t size, size_t count, size_t index);
+inline void *part_(const void *first, size_t size, size_t count, size_t skip, size_t n);
 inline void *container_(const void *member, size_t offset);
 
 #include "base/trap.h"
@@ -55,6 +56,13 @@ __attribute__((always_inline)) inline void *at_(const void *array, size_t size, 
     return (u8 *)array + index * size;
 }
 
+__attribute__((always_inline)) inline void *part_(const void *first, size_t size, size_t count, size_t skip,
+                                                  size_t n)
+{
+    must_in_bounds(skip <= count && n <= count - skip);
+    return (u8 *)first + skip * size;
+}
+
 __attribute__((always_inline)) inline void *container_(const void *member, size_t offset)
 {
     return (u8 *)member - offset;
@@ -64,7 +72,9 @@ __attribute__((always_inline)) inline void *container_(const void *member, size_
 #endif
 
 /* An array whose length is known at run time: `SLICE(conns, struct conn)` declares
- * `struct conns {p, n}` and `conns_at(slice, index)`, which traps out of range. */
+ * `struct conns {p, n}`, `conns_at(slice, index)`, and `conns_part(slice, skip, n)`, the
+ * n elements from `skip` on; both trap out of range. A slice begins as SLICE_OF, SLICE_ONE
+ * or NEW_SLICE (base/arena.h), so that its length is true. */
 #define SLICE(name, type)                                                        \
     struct name {                                                                \
         type *p;                                                                 \
@@ -74,6 +84,14 @@ __attribute__((always_inline)) inline void *container_(const void *member, size_
     {                                                                            \
         return at_(slice.p, sizeof(type), slice.n, index);                       \
     }                                                                            \
+    static inline __attribute__((unused)) struct name name##_part(struct name slice, size_t skip, size_t n) \
+    {                                                                            \
+        return (struct name){part_(slice.p, sizeof(type), slice.n, skip, n), n}; \
+    }                                                                            \
     _Static_assert(sizeof(type) > 0, "a slice of nothing")
+
+/* The slice of a whole array, and of one object. */
+#define SLICE_OF(name, array) ((struct name){(array), COUNT(array)})
+#define SLICE_ONE(name, pointer) ((struct name){(pointer), 1})
 
 #endif

@@ -87,10 +87,8 @@ u64 key_duration_ns(const char *name)
 
 static void first_fiber(void *result)
 {
-    struct scope root;
-    scope_open(&root, appliance_manifest->name);
+    SCOPE(root, appliance_manifest->name);
     *(enum err *)result = appliance_main(&root);
-    scope_leave(&root);
 }
 
 /* Why it ends, and where the user can do something about it, what. */

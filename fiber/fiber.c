@@ -4,6 +4,7 @@
 #include "fiber/fiber.h"
 
 #include "base/num.h"
+#include "base/released.h"
 #include "fiber/internal.h"
 #include "fiber/loop.h"
 #include "sig/boot.h"
@@ -176,8 +177,21 @@ static void *first_frame(struct fiber *f)
     return top;
 }
 
+/* Frames that were entered later lie lower: an argument on the spawner's stack lives
+ * long enough if it lies in the frame that opened the scope, or above. */
+static bool outlives(const void *arg, const struct scope *s)
+{
+    const struct fiber *self = fiber_self();
+    u64 at = (u64)(uintptr_t)arg;
+    if (!self || at < self->report.stack_low || at >= self->report.stack_high)
+        return true;
+    return at >= s->frame && s->frame >= self->report.stack_low;
+}
+
 enum err fiber_spawn(struct scope *s, const char *name, void (*fn)(void *arg), void *arg)
 {
+    if (!outlives(arg, s))
+        trap_with(TRAP_LIVES);
     if (s->canceled)
         return ERR_CANCELED;
     struct link *l = list_pop(&scheduler.idle);
@@ -203,12 +217,25 @@ static void wake_joiner(struct scope *s)
         resume(s->joiner, OK);
 }
 
+/* Marks what lies below on the stack's last page as released: the frames of what the
+ * fiber ran. It may call nothing, since that would run on what is released. */
+static inline __attribute__((always_inline)) void release_frames(const struct fiber *f)
+{
+    u8 *from = (u8 *)((uintptr_t)f & ~(uintptr_t)(FIBER_PAGE - 1));
+    u64 n;
+    __asm__ volatile("mov %%rsp, %1\n\tsub %0, %1\n\tshr $3, %1\n\trep stosq"
+                     : "+D"(from), "=&c"(n)
+                     : "a"(RELEASED_WORD)
+                     : "memory", "cc");
+}
+
 /* Called by fiber_start on the new stack. The last switch leaves it for good; the
  * stack can then be given to the next fiber. */
 __attribute__((used)) void fiber_begin(void)
 {
     struct fiber *self = fiber_self();
     self->fn(self->arg);
+    release_frames(self);
     list_remove(&self->sibling);
     wake_joiner(self->scope);
     self->scope = NULL;
@@ -280,10 +307,13 @@ void waiters_wake_all(struct waiters *w)
 
 /* ---- scopes ---------------------------------------------------------------- */
 
-void scope_open(struct scope *s, const char *name)
+/* Above this function's frame pointer lie the caller's, the return address, and the
+ * frame of the block that opens the scope. */
+__attribute__((noinline)) void scope_open(struct scope *s, const char *name)
 {
     struct fiber *self = fiber_self();
-    *s = (struct scope){.report = {.name = name, .parent = self ? &self->scope->report : NULL}};
+    *s = (struct scope){.report = {.name = name, .parent = self ? &self->scope->report : NULL},
+                        .frame = (u64)(uintptr_t)__builtin_frame_address(0) + 16};
 }
 
 void scope_cancel(struct scope *s)

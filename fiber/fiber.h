@@ -13,10 +13,11 @@
 
 struct fiber; /* opaque: its record lies at the top of its stack */
 
-/* A family of fibers. Lives in its opener's frame or in a longer-lived struct. */
+/* A family of fibers. SCOPE makes one. */
 struct scope {
     struct scope_report report; /* its name, and the scope of the fiber that opened it */
     struct list fibers;
+    u64 frame;                  /* the lowest address of the frame it was opened in */
     struct fiber *joiner;       /* waits in scope_join or scope_leave; one at a time */
     bool canceled;
 };
@@ -34,7 +35,12 @@ bool fibers_ready(void);
 /* Shows every fiber alive, for reports. */
 void fibers_visit(void (*visit)(const struct fiber_report *r, void *arg), void *arg);
 
-void scope_open(struct scope *s, const char *name);
+/* Declares the scope `id` in a block and opens it. However the block is left, the
+ * scope is left first: SCOPE(connections, "connections"); */
+#define SCOPE(id, name)                                 \
+    struct scope id __attribute__((cleanup(scope_leave))); \
+    scope_open(&id, name)
+void scope_open(struct scope *s, const char *name); /* SCOPE's second half */
 
 /* Cancels all fibers of the scope; returns at once. Idempotent. */
 void scope_cancel(struct scope *s);
@@ -46,8 +52,9 @@ void scope_leave(struct scope *s);
 enum err scope_join(struct scope *s, u64 deadline);
 
 /* Starts fn(arg) as a fiber of `s`; it first runs when the caller blocks. `name`
- * is kept by reference. ERR_LIMIT: all stacks are in use. ERR_CANCELED: the
- * scope is being left. */
+ * is kept by reference. `arg` must live as long as the scope: one in a frame of the
+ * caller's stack that ends before the scope does traps (TRAP_LIVES). ERR_LIMIT: all
+ * stacks are in use. ERR_CANCELED: the scope is being left. */
 enum err fiber_spawn(struct scope *s, const char *name, void (*fn)(void *arg), void *arg);
 
 /* The running fiber; NULL outside of fibers (in the loop's own turn). */

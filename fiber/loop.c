@@ -96,8 +96,7 @@ static void ask_host(u64 readable, u64 writable, u64 deadline)
 
 void loop_run(void (*fn)(void *arg), void *arg)
 {
-    struct scope first;
-    scope_open(&first, "image");
+    SCOPE(first, "image");
     must(fiber_spawn(&first, "main", fn, arg) == OK);
     u64 asked = 0;
     for (bool slept = true;;) {

@@ -27,8 +27,7 @@ static void input(struct stack *s, const struct net_rx *rx, u64 now)
 
 bool link_take(struct stack *s, u64 now)
 {
-    struct net_rx *first = s->rx.burst;
-    size_t n = net_rx(s->dev, (struct net_rx_burst){first, NET_BURST_MAX});
+    size_t n = net_rx(s->dev, SLICE_OF(net_rx_burst, s->rx.burst));
     for (size_t i = 0; i < n; i++)
         input(s, &AT(s->rx.burst, i), now);
     s->stats.rx_frames += n;
@@ -51,7 +50,7 @@ void link_flush(struct stack *s)
 {
     struct link_tx *l = &s->tx;
     if (l->burst_n > 0) {
-        size_t took = net_tx(s->dev, (struct net_tx_burst){l->burst, l->burst_n});
+        size_t took = net_tx(s->dev, net_tx_burst_part(SLICE_OF(net_tx_burst, l->burst), 0, l->burst_n));
         must(took <= l->burst_n);
         l->full = took < l->burst_n;
         s->stats.tx_frames += took;
@@ -131,9 +130,9 @@ void link_commit(struct ip_tx *t, size_t headers_n, struct net_offload offload)
 {
     struct link_tx *l = &t->stack->tx;
     must(l->building);
-    struct view *parts = &AT(l->parts, t->parts_first);
-    *parts = view_of(span_first(SPAN_OF(t->frame), headers_n));
-    AT(l->burst, l->burst_n) = (struct net_tx){.parts = {parts, t->parts_n}, .offload = offload};
+    struct net_parts parts = net_parts_part(SLICE_OF(net_parts, l->parts), t->parts_first, t->parts_n);
+    *net_parts_at(parts, 0) = view_of(span_first(SPAN_OF(t->frame), headers_n));
+    AT(l->burst, l->burst_n) = (struct net_tx){.parts = parts, .offload = offload};
     l->burst_n++;
     l->slots_n++;
     l->parts_n = t->parts_first + t->parts_n;

@@ -5,7 +5,7 @@
 enum err tcp_buffers_init(struct tcp_buffers *b, struct arena *a, size_t bytes)
 {
     size_t n = MAX(bytes / TCP_BLOCK_SIZE, (size_t)2 * TCP_BLOCKS_LEAST);
-    *b = (struct tcp_buffers){.blocks = {NEW_ARRAY(a, struct tcp_block, n), n}};
+    *b = (struct tcp_buffers){.blocks = NEW_SLICE(a, tcp_blocks, n)};
     return b->blocks.p ? OK : ERR_NO_MEMORY;
 }
 

@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "base/quantity.h"
 #include "base/random.h"
+#include "base/released.h"
 #include "test/test.h"
 #include "test/trap.h"
 
@@ -301,6 +302,44 @@ TEST(the_nth_allocation_fails_when_asked_to)
     CHECK(NEW(&a, u64));
 }
 
+/* As long as nobody else has it. */
+TEST(what_an_arena_took_back_is_marked)
+{
+    static u8 memory[4096] __attribute__((aligned(8)));
+    struct arena a;
+    arena_init(&a, SPAN_OF(memory));
+    u64 *kept = NEW(&a, u64);
+    size_t mark = arena_mark(&a);
+    u64 *one = NEW(&a, u64);
+    struct view text = arena_copy(&a, VIEW("a password of a request that is over"));
+    CHECK(kept && one && text.n == 36);
+    *kept = *one = 7;
+    arena_rewind(&a, mark);
+    CHECK(*kept == 7 && *one == RELEASED_WORD && still_released(view_first(text, 32)));
+    CHECK(*NEW(&a, u64) == 0);
+    arena_reset(&a);
+    CHECK(*kept == RELEASED_WORD && *one == RELEASED_WORD);
+}
+
+TEST(memory_is_marked_as_released_in_whole_words)
+{
+    u8 memory[64] __attribute__((aligned(8)));
+    for (size_t from = 0; from <= 24; from++)
+        for (size_t n = 0; n <= 32; n++) {
+            memset(memory, 'x', sizeof memory);
+            struct span s = span_sub(SPAN_OF(memory), from, n);
+            mark_released(s);
+            CHECK(still_released(view_of(s)));
+            size_t first = align_up(from, 8), end = from + n - (from + n) % 8;
+            for (size_t i = 0; i < sizeof memory; i++) {
+                u8 marked = (u8)(RELEASED_WORD >> i % 8 * 8);
+                CHECK(memory[i] == (i >= first && i < end ? marked : 'x'));
+            }
+        }
+    memset(memory, 0, sizeof memory);
+    CHECK(!still_released(VIEW_OF(memory)));
+}
+
 struct thing {
     u64 a, b;
 };
@@ -317,6 +356,11 @@ static void uses_stale(void)
 static void frees_twice(void)
 {
     pool_free(&pool, freed);
+}
+
+static void is_handed_out_again(void)
+{
+    pool_new(&pool);
 }
 
 static void frees_inside(void)
@@ -342,8 +386,16 @@ TEST(a_pool_knows_stale_handles_from_living_ones)
     freed = y;
     stale = hy;
     CHECK_EQ(trap_of(uses_stale), TRAP_STALE);
-    CHECK_EQ(trap_of(frees_twice), TRAP_STALE);
+    CHECK_EQ(trap_of(frees_twice), TRAP_TWICE);
     CHECK_EQ(trap_of(frees_inside), TRAP_BOUNDS);
+    CHECK(y->a == RELEASED_WORD && y->b == RELEASED_WORD);
+    y->b = 0;
+    u32 free_head = pool.free_head;
+    CHECK_EQ(trap_of(is_handed_out_again), TRAP_WRITTEN);
+    pool.free_head = free_head;
+    pool.generations[1]--;
+    pool.used--;
+    y->b = RELEASED_WORD;
     struct thing *again = pool_new(&pool);
     CHECK(again == y && again->a == 0);
     CHECK(!pool_get(&pool, hy));
@@ -524,7 +576,8 @@ TESTS(CASE(a_byte_is_found_at_every_place_and_alignment), CASE(control_bytes_and
       CASE(what_is_out_of_bounds_traps), CASE(what_is_written_is_read_back),
       CASE(a_failed_read_or_write_stays_failed), CASE(an_arena_hands_out_aligned_zeroes_until_it_is_used_up),
       CASE(an_arena_over_zeroes_clears_only_what_was_used_before),
-      CASE(the_nth_allocation_fails_when_asked_to), CASE(a_pool_knows_stale_handles_from_living_ones),
+      CASE(the_nth_allocation_fails_when_asked_to), CASE(what_an_arena_took_back_is_marked),
+      CASE(memory_is_marked_as_released_in_whole_words), CASE(a_pool_knows_stale_handles_from_living_ones),
       CASE(a_list_keeps_its_order), CASE(a_map_finds_what_is_in_it_and_nothing_else),
       CASE(siphash_gives_its_authors_values), CASE(random_numbers_are_replayed_and_spread),
       CASE(dates_agree_with_the_c_library), CASE(text_comes_out_as_meant), CASE(every_error_has_its_text),

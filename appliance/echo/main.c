@@ -15,7 +15,7 @@ KEY(idle, KEY_DURATION, "5m", "a connection that says nothing for so long is clo
 struct echo {
     struct listener *tcp;
     struct dgram *udp;
-    struct scope connections;
+    struct scope *connections;
 };
 
 /* One buffered piece. What does not fit the send buffer now is copied first: the piece
@@ -43,7 +43,7 @@ static void echo_stream(void *arg)
         const u64 deadline = sat_add(loop_now(), idle_ns);
         struct view piece;
         e = stream_wait(s, 0, deadline);
-        if (e == OK && stream_pieces(s, (struct stream_pieces){&piece, 1}) == 1)
+        if (e == OK && stream_pieces(s, SLICE_ONE(stream_pieces, &piece)) == 1)
             e = echo_piece(s, piece, deadline);
     }
     if (e == ERR_EOF)
@@ -57,7 +57,7 @@ static void accept_streams(void *arg)
     struct echo *echo = arg;
     struct stream *s;
     while (listener_accept(echo->tcp, &s, FOREVER) == OK)
-        if (fiber_spawn(&echo->connections, "connection", echo_stream, s) != OK)
+        if (fiber_spawn(echo->connections, "connection", echo_stream, s) != OK)
             stream_abort(s);
 }
 
@@ -71,22 +71,26 @@ static void echo_datagrams(void *arg)
     }
 }
 
+static enum err serve(struct echo *echo)
+{
+    SCOPE(connections, "connections");
+    SCOPE(services, "services");
+    echo->connections = &connections;
+    TRY(fiber_spawn(&services, "accept", accept_streams, echo));
+    TRY(fiber_spawn(&services, "datagrams", echo_datagrams, echo));
+    return loop_wait_stop(FOREVER);
+}
+
 enum err appliance_main(struct scope *root)
 {
+    (void)root;
     struct stack *stack;
     struct echo echo = {0};
     const u16 port = to_u16(key_number("port"));
     TRY(net_start(&stack, 0, FOREVER));
     TRY(tcp_listen(stack, port, 128, &echo.tcp));
     TRY(udp_open(stack, port, &echo.udp));
-    scope_open(&echo.connections, "connections");
-    TRY(fiber_spawn(root, "accept", accept_streams, &echo));
-    TRY(fiber_spawn(root, "datagrams", echo_datagrams, &echo));
-
-    enum err stopped = loop_wait_stop(FOREVER);
-    scope_cancel(root);
-    scope_leave(&echo.connections);
-    scope_leave(root);
+    enum err e = serve(&echo);
     stack_close(stack);
-    return stopped;
+    return e;
 }

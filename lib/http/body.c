@@ -35,7 +35,7 @@ enum err http_body_read(struct http_body *b, struct span room, struct view *got,
 {
     while (!http_body_done(b)) {
         struct view piece;
-        if (stream_pieces(b->stream, (struct stream_pieces){&piece, 1}) == 0) {
+        if (stream_pieces(b->stream, SLICE_ONE(stream_pieces, &piece)) == 0) {
             enum err e = stream_wait(b->stream, 0, deadline);
             if (e == ERR_EOF)
                 return b->framing == HTTP_UNTIL_CLOSE ? ERR_EOF : ERR_RESET;

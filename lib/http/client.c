@@ -161,7 +161,7 @@ static enum err send_ask(struct stream *s, struct view head, const struct http_a
 static struct view gathered(struct stream *s, struct arena *a, size_t most)
 {
     struct view pieces[PIECES];
-    size_t n = stream_pieces(s, (struct stream_pieces){pieces, PIECES});
+    size_t n = stream_pieces(s, SLICE_OF(stream_pieces, pieces));
     struct writer w = writer_of(arena_alloc(a, MIN(stream_buffered(s), most), 1));
     for (size_t i = 0; i < n && w.n < w.out.n; i++) {
         struct view piece = AT(pieces, i);

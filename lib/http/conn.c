@@ -129,14 +129,13 @@ static void refuse(struct http_conn *c, u16 status, const struct http_head *head
 static struct view buffered(struct http_conn *c)
 {
     struct http_server *s = c->server;
-    struct stream_pieces out = {s->pieces.p, s->pieces.n};
-    size_t n = stream_pieces(c->stream, out);
-    struct view first = *http_view_slots_at(s->pieces, 0);
+    size_t n = stream_pieces(c->stream, s->pieces);
+    struct view first = *stream_pieces_at(s->pieces, 0);
     if (n == 1 || first.n >= s->config.limits.head_bytes)
         return first;
     struct writer w = writer_of(s->head_room);
     for (size_t i = 0; i < n && w.n < w.out.n; i++) {
-        struct view piece = *http_view_slots_at(s->pieces, i);
+        struct view piece = *stream_pieces_at(s->pieces, i);
         put_bytes(&w, view_first(piece, MIN(piece.n, w.out.n - w.n)));
     }
     return written(&w);
@@ -174,7 +173,7 @@ static void to_worker(struct http_conn *c, struct http_exchange *from, u64 now)
         return;
     }
     u16 status = http_exchange_start(x, c, &from->head, now);
-    if (status == 0 && fiber_spawn(&s->workers, "http", http_worker, x) != OK)
+    if (status == 0 && fiber_spawn(s->workers, "http", http_worker, x) != OK)
         status = 503;
     if (status != 0) {
         http_exchange_give(x);

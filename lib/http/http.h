@@ -39,7 +39,7 @@ struct http_route {
 };
 
 SLICE(http_routes, const struct http_route);
-#define HTTP_ROUTES(array) ((struct http_routes){(array), COUNT(array)})
+#define HTTP_ROUTES(array) SLICE_OF(http_routes, array)
 
 struct http_log_entry {
     struct endpoint remote;

@@ -61,7 +61,6 @@ struct http_exchange {
     struct http_exchange *next_free;
 };
 
-SLICE(http_view_slots, struct view);
 SLICE(http_exchanges, struct http_exchange);
 
 struct http_server {
@@ -71,11 +70,11 @@ struct http_server {
     u32 queued;
     struct stream_ready ready;
     struct waiters wake;
-    struct scope workers;
+    struct scope *workers;           /* http_serve's */
     struct http_exchanges exchanges; /* the first is the dispatcher's */
     struct http_exchange *free;
     struct span head_room;          /* heads that came in pieces */
-    struct http_view_slots pieces;
+    struct stream_pieces pieces;
     struct listener *listener;
     bool stopping, listening;
     u64 stop_at;

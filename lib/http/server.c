@@ -46,7 +46,7 @@ static void wake_dispatcher(struct stream_ready *ready)
 static enum err make_exchanges(struct http_server *s, struct arena *a)
 {
     size_t n = (size_t)s->config.workers + 1;
-    s->exchanges = (struct http_exchanges){NEW_ARRAY(a, struct http_exchange, n), n};
+    s->exchanges = NEW_SLICE(a, http_exchanges, n);
     if (!s->exchanges.p)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < n; i++) {
@@ -76,7 +76,7 @@ enum err http_server_new(struct http_server **out, struct arena *a, const struct
     TRY(pool_init(&s->conns, a, s->config.connections, sizeof(struct http_conn), _Alignof(struct http_conn)));
     TRY(make_exchanges(s, a));
     s->head_room = arena_alloc(a, s->config.limits.head_bytes, 16);
-    s->pieces = (struct http_view_slots){NEW_ARRAY(a, struct view, PIECES), PIECES};
+    s->pieces = NEW_SLICE(a, stream_pieces, PIECES);
     if (s->head_room.n == 0 || !s->pieces.p)
         return ERR_NO_MEMORY;
     s->ready.wake = wake_dispatcher;
@@ -209,12 +209,12 @@ void http_stop(struct http_server *s)
 
 enum err http_serve(struct http_server *s, struct listener *l)
 {
-    struct scope helpers;
     must(!s->listening);
     s->listener = l;
     s->listening = true;
-    scope_open(&s->workers, "http requests");
-    scope_open(&helpers, "http server");
+    SCOPE(workers, "http requests");
+    SCOPE(helpers, "http server");
+    s->workers = &workers;
     enum err e = fiber_spawn(&helpers, "http accept", accept_streams, s);
     if (e == OK)
         e = fiber_spawn(&helpers, "http stop", wait_for_stop, s);
@@ -222,7 +222,7 @@ enum err http_serve(struct http_server *s, struct listener *l)
         e = dispatch(s);
     close_listener(s);
     scope_leave(&helpers);
-    scope_leave(&s->workers);
+    scope_leave(&workers);
     for (enum http_state state = HTTP_IDLE; state < HTTP_STATES; state++)
         for (struct http_conn *c = first_in(s, state); c; c = first_in(s, state))
             http_conn_abort(c);

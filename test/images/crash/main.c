@@ -98,7 +98,6 @@ static void boundary(void *arg)
 
 enum err appliance_main(struct scope *root)
 {
-    struct scope inner;
     (void)root;
     if (view_eq(key_text("how"), VIEW("stop"))) {
         say("waiting");
@@ -106,7 +105,7 @@ enum err appliance_main(struct scope *root)
         say("stopped");
         return OK;
     }
-    scope_open(&inner, "inner");
+    SCOPE(inner, "inner");
     TRY(fiber_spawn(&inner, "breaker", boundary, NULL));
     TRY(scope_join(&inner, FOREVER));
     say("nothing broke");
