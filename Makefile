@@ -156,9 +156,11 @@ $(B)/gen/template.h: examples/greeter/main.c examples/greeter/README.md
 # One mapping for headers, code and constants, and what a start writes side by side:
 # data, START_BSS, the C library's, in the order of their names, and what is large last. A
 # fifth of a start is page faults. musl does not apply RELRO to a static program in any case.
+# Nothing lies in the lowest GiB, where null pointers to large objects lead.
 $(B)/pith: $(PITH_O)
 	$(step)
-	$(MUSL) -Wl,-z,noseparate-code,-z,norelro,--sort-section=name $^ /usr/lib/x86_64-linux-gnu/libz.a -o $@.debug
+	$(MUSL) -Wl,-z,noseparate-code,-z,norelro,--sort-section=name,-Ttext-segment=0x60000000 $^ \
+	    /usr/lib/x86_64-linux-gnu/libz.a -o $@.debug
 	llvm-objcopy-19 --strip-debug $@.debug $@
 
 # The sandbox's filter is compiled by libseccomp here, not at every start.
@@ -234,7 +236,17 @@ TEST_IMAGES := $(patsubst test/images/%/main.c,$(B)/test/%.pith,$(wildcard test/
 $(TEST_IMAGES): $(B)/test/%.pith: $(B)/image/test/images/%/main.o $(IMAGE_O) $(B)/gen/seal
 	$(link-image)
 
-test: all test-packages $(TESTS) $(TEST_IMAGES) fuzzers bench-programs $(SITE)/index.html
+# test/planted/NAME/main.c: appliances that each go wrong in one way, beside the same in
+# plain C. make planted: what becomes of each, as build/planted.md and build/planted.json.
+PLANTED := $(patsubst test/planted/%/main.c,$(B)/planted/%.pith,$(wildcard test/planted/*/main.c))
+$(PLANTED): $(B)/planted/%.pith: $(B)/image/test/planted/%/main.o $(IMAGE_O) $(B)/gen/seal
+	$(link-image)
+.PHONY: planted planted-images
+planted-images: $(PLANTED)
+planted: all test-packages planted-images
+	@python3 test/planted/run.py --write $(B)/planted
+
+test: all test-packages $(TESTS) $(TEST_IMAGES) planted-images fuzzers bench-programs $(SITE)/index.html
 	@sh test/run
 
 # test/long/NAME.c: simulated days; each runs shorter in the tests.

@@ -47,6 +47,13 @@ plant net/raw.c "raw memory in a strict room" 'raw memory' \
 plant net/heap.c "malloc in an image" 'C library' 'void *f(void)\n{\n    return malloc(1);\n}\n'
 plant net/cast.c "a cast between object pointers" 'cast between object pointers' \
     '#include "base/types.h"\n\nu32 cast(u8 *bytes)\n{\n    return *(u32 *)bytes;\n}\n'
+plant net/scope.c "a scope that no block ends" 'SCOPE(id, name)' \
+    '#include "fiber/fiber.h"\n\nstruct server {\n    struct scope workers;\n};\n'
+plant net/letters.c "an array of char" 'array of char' 'void f(void)\n{\n    char tag[4] = "GREP";\n}\n'
+plant net/joint.c "a view made by hand" 'pointer and length joined' \
+    '#include "base/view.h"\n\nstruct view f(u8 *p)\n{\n    return (struct view){p, 9};\n}\n'
+plant net/slice.c "a slice made by hand" 'pointer and length joined' \
+    '#include "base/types.h"\n\nSLICE(oks, u32);\nvoid f(u32 *p)\n{\n    struct oks o = {p, 9};\n}\n'
 plant net/exempt.c "an exemption from the profile" 'no exemption' \
     '__attribute__((no_sanitize("undefined"))) void f(void);\n'
 plant net/state.c "state in a file" 'state in a file' 'static int calls;\n'

@@ -2,10 +2,13 @@
 
 #include "base/fmt.h"
 #include "base/num.h"
+#include "base/released.h"
 #include "host/version.h"
 #include "sig/manifest.h"
 #include "sig/report.h"
 
+/* Hosts put nothing below NULL_REACH, so that no object is large enough to lead elsewhere. */
+enum { NULL_REACH = 1024 * 1024 * 1024 };
 enum { FRAMES_MAX = 1000, SCOPES_MAX = 16, NAME_MAX_SHOWN = 63, NULL_AREA = 64 * 1024, PLACES_MAX = 16 };
 
 /* What was found out on the way. */
@@ -106,6 +109,14 @@ static bool is_privileged(const struct finding *f)
     return view_find(codes, view_at(v, 0)) < codes.n;
 }
 
+/* What the compiler puts where a pointer's object is known, and the access is not inside
+ * (-fsanitize=local-bounds, which has no number); a null pointer's object has no bytes. */
+static bool is_ud2(const struct finding *f)
+{
+    u8 text[8];
+    return bytes_at(f, f->stop.rip, text) && view_starts(VIEW_OF(text), VIEW("\x0f\x0b"));
+}
+
 /* ---- places --------------------------------------------------------------------- */
 
 /* "symbol+0x1c (image+0x2340)", or where else it is. */
@@ -136,6 +147,12 @@ static void put_segment(struct writer *w, const struct finding *f)
     put_place(w, f, f->stop.address);
 }
 
+/* A field of what a pointer found in released memory leads to. */
+static bool is_released(u64 address)
+{
+    return address >= RELEASED_WORD && address - RELEASED_WORD < RELEASED_REACH;
+}
+
 static bool in_window(const struct finding *f, u64 address)
 {
     for (size_t i = 0; i < COUNT(f->r->windows); i++)
@@ -151,6 +168,10 @@ static void put_what_lies_there(struct writer *w, const struct finding *f)
     u64 address = f->stop.address, page = address & ~(u64)(ELF_PAGE - 1), word;
     if (address < NULL_AREA)
         put_text(w, "no memory: a null pointer");
+    else if (address < NULL_REACH)
+        put_text(w, "no memory: a null pointer, and far into what it should lead to");
+    else if (is_released(address))
+        put_text(w, "a pointer found in memory that was released");
     else if (f->fiber.magic && address < f->fiber.stack_low && f->fiber.stack_low - address <= ELF_PAGE)
         put_text(w, "the guard page of this fiber's stack: the stack is too small");
     else if (page == r->stack.at - ELF_PAGE)
@@ -201,7 +222,9 @@ static void put_cause(struct writer *w, const struct finding *f)
                                      : "an address that no memory can have");
         break;
     case STOP_INSTRUCTION:
-        put_text(w, trap_code(f, &code) ? trap_name(code) : "an instruction that is none");
+        put_text(w, trap_code(f, &code) ? trap_name(code)
+                    : is_ud2(f)         ? "access outside of an object, or through a null pointer"
+                                        : "an instruction that is none");
         break;
     case STOP_DIVISION:
         put_text(w, "division by zero or overflow");
@@ -340,6 +363,9 @@ static const struct {
     {TRAP_NARROW, "look at the number before; (u16)x cuts on purpose"},
     {TRAP_STACK, "something wrote past the end of an array of the function below"},
     {TRAP_LIMIT, "raise the limit in the manifest"},
+    {TRAP_TWICE, "one place owns an object and releases it; who else needs it has a handle"},
+    {TRAP_WRITTEN, "somebody kept a pointer to an object that another released: keep a handle"},
+    {TRAP_LIVES, "open the SCOPE in the block of the variable, or take the memory from an arena"},
 };
 
 static const char *hint_of_access(const struct finding *f)
@@ -349,6 +375,8 @@ static const char *hint_of_access(const struct finding *f)
         f->fiber.magic && address < f->fiber.stack_low && f->fiber.stack_low - address <= ELF_PAGE;
     if (fiber_guard)
         return "raise stack_kib in the manifest, bound a recursion, or take a large array from an arena";
+    if (is_released(address))
+        return "a pooled object is kept as a handle; what an arena gave ends with its reset";
     if (address < NULL_AREA)
         return "nobody set the pointer, or a function that answers NULL for none was not asked";
     return NULL;
@@ -427,7 +455,7 @@ static void find_kind(struct finding *f)
     if (!instruction_at(f, s->rip, text)) {
         s->access = ACCESS_FETCH;
         s->address = s->rip;
-    } else if (trap_code(f, &code)) {
+    } else if (trap_code(f, &code) || is_ud2(f)) {
         s->kind = STOP_INSTRUCTION;
     } else if (s->address == 0 && divides(VIEW_OF(text))) {
         s->kind = STOP_DIVISION;
