@@ -19,49 +19,19 @@ static inline bool link_listed(const struct link *l)
     return l->next != NULL;
 }
 
-static inline void list_init_(struct list *l)
-{
-    if (!l->head.next)
-        l->head.next = l->head.prev = &l->head;
-}
-
 static inline bool list_empty(const struct list *l)
 {
     return !l->head.next || l->head.next == &l->head;
 }
 
 /* Both need a link that is in no list. */
-static inline void list_push_back(struct list *l, struct link *x)
-{
-    list_init_(l);
-    must(!x->next);
-    x->prev = l->head.prev;
-    x->next = &l->head;
-    x->prev->next = x;
-    l->head.prev = x;
-}
-
-static inline void list_push_front(struct list *l, struct link *x)
-{
-    list_init_(l);
-    must(!x->next);
-    x->next = l->head.next;
-    x->prev = &l->head;
-    x->next->prev = x;
-    l->head.next = x;
-}
-
-static inline void list_remove(struct link *x)
-{
-    if (!x->next)
-        return;
-    must(x->next->prev == x && x->prev->next == x);
-    x->next->prev = x->prev;
-    x->prev->next = x->next;
-    x->next = x->prev = NULL;
-}
+void list_push_back(struct list *l, struct link *x);
+void list_push_front(struct list *l, struct link *x);
+void list_remove(struct link *x);
 
 /* NULL when the list is empty. */
+struct link *list_pop(struct list *l);
+
 static inline struct link *list_first(const struct list *l)
 {
     return list_empty(l) ? NULL : l->head.next;
@@ -75,14 +45,6 @@ static inline struct link *list_last(const struct list *l)
 static inline struct link *list_next(const struct list *l, const struct link *x)
 {
     return x->next == &l->head ? NULL : x->next;
-}
-
-static inline struct link *list_pop(struct list *l)
-{
-    struct link *x = list_first(l);
-    if (x)
-        list_remove(x);
-    return x;
 }
 
 #endif

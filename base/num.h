@@ -68,6 +68,12 @@ wraps static inline u64 wrap_mul64(u64 a, u64 b)
     return a * b;
 }
 
+/* One more of what is only told: a count of events, which 64 bits hold for ever. */
+wraps static inline void count_event(u64 *counter)
+{
+    *counter += 1;
+}
+
 /* a - b, or 0 when b is the larger. */
 static inline u64 sat_sub(u64 a, u64 b)
 {

@@ -2,6 +2,11 @@
 
 #include "base/num.h"
 
+bool view_eq(struct view a, struct view b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
 /* Eight letters to lower case at once: no sum carries into the next byte. */
 static u64 lower8(u64 x)
 {

@@ -122,11 +122,6 @@ static inline void fill(struct span s, u8 byte)
         memset(s.p, byte, s.n);
 }
 
-static inline bool view_eq(struct view a, struct view b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 #ifdef __clang__
 #pragma clang unsafe_buffer_usage end
 #endif
@@ -136,6 +131,7 @@ static inline u8 ascii_lower(u8 c)
     return c >= 'A' && c <= 'Z' ? (u8)(c + 32) : c;
 }
 
+bool view_eq(struct view a, struct view b);
 bool view_eq_nocase(struct view a, struct view b); /* ASCII */
 bool view_starts(struct view v, struct view prefix);
 bool view_ends(struct view v, struct view suffix);

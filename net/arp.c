@@ -32,7 +32,7 @@ void arp_send(struct stack *s, u16 op, u64 to, u32 sender_ip, u64 target_mac, u3
 {
     struct ip_tx *t = ip_tx_begin(s, 0);
     if (!t) {
-        s->stats.tx_dropped++;
+        count_event(&s->stats.tx_dropped);
         return;
     }
     struct writer w = writer_of(SPAN_OF(t->frame));
@@ -54,7 +54,7 @@ static void drop_pending(struct stack *s, struct neighbor *n)
 {
     for (struct link *l; (l = list_pop(&n->pending));) {
         pool_free(&s->arp.pending, CONTAINER(l, struct arp_pending, link));
-        s->stats.tx_dropped++;
+        count_event(&s->stats.tx_dropped);
     }
     n->pending_n = 0;
 }
@@ -157,7 +157,7 @@ static void give_up(struct stack *s, struct neighbor *n, u64 now)
         struct view packet = view_sub(VIEW_OF(p->frame), ETH_HEADER, p->n - ETH_HEADER);
         icmp_report(s, packet, ERR_UNREACHABLE, 0, now);
         pool_free(&s->arp.pending, p);
-        s->stats.tx_dropped++;
+        count_event(&s->stats.tx_dropped);
     }
     n->pending_n = 0;
 }
@@ -235,7 +235,7 @@ static struct arp_pending *pending_room(struct stack *s, struct neighbor *n)
 {
     if (n->pending_n == ARP_PENDING_MAX) {
         n->pending_n--;
-        s->stats.tx_dropped++;
+        count_event(&s->stats.tx_dropped);
         pool_free(&s->arp.pending, CONTAINER(list_pop(&n->pending), struct arp_pending, link));
     }
     return pool_new(&s->arp.pending);
@@ -247,7 +247,7 @@ static void keep(struct stack *s, struct neighbor *n, struct ip_tx *t, size_t he
     size_t total = headers_n + t->bytes - t->header_n;
     struct arp_pending *p = total <= ARP_PENDING_BYTES ? pending_room(s, n) : NULL;
     if (!p) {
-        s->stats.tx_dropped++;
+        count_event(&s->stats.tx_dropped);
         return;
     }
     struct writer w = writer_of(SPAN_OF(p->frame));
@@ -277,7 +277,7 @@ void arp_wait(struct stack *s, u32 ip, struct ip_tx *t, size_t headers_n, struct
     if (n && n->state != NEIGHBOR_FAILED)
         keep(s, n, t, headers_n, offload);
     else
-        s->stats.tx_dropped++;
+        count_event(&s->stats.tx_dropped);
     ip_tx_drop(t);
     if (n && resolve)
         start_resolving(s, n, now);
@@ -297,7 +297,7 @@ void arp_input(struct stack *s, struct view packet, u64 now)
 {
     struct arp a = {0};
     if (arp_decode(packet, &a) != OK) {
-        s->stats.rx_malformed++;
+        count_event(&s->stats.rx_malformed);
         return;
     }
     if (!s->ip || a.sender_mac == s->mac || acd_input(s, &a, now))

@@ -56,12 +56,12 @@ struct arp_pending {
 };
 
 struct arp_table {
-    struct neighbor neighbors[ARP_NEIGHBORS];
-    struct map by_ip;
-    struct pool pending;
-    struct timer timer;
     u32 incomplete_n;
     u32 touched; /* neighbours from here on were never used */
+    struct map by_ip;
+    struct timer timer;
+    struct pool pending;
+    struct neighbor neighbors[ARP_NEIGHBORS];
 };
 
 enum err arp_init(struct stack *s, struct arena *a);

@@ -34,7 +34,7 @@ static void send(struct stack *s, struct ip_route *route, const struct dhcp_mess
         .data = written(&w),
     };
     if (ip_send(s, route, &d, now) != OK)
-        s->stats.tx_dropped++;
+        count_event(&s->stats.tx_dropped);
 }
 
 static struct dhcp_message message(const struct stack *s, u8 type, u64 now)
@@ -251,7 +251,7 @@ void dhcp_input(struct stack *s, struct view packet, u64 now)
     struct dhcp *d = &s->dhcp;
     struct dhcp_message m = {0};
     if (dhcp_decode(packet, &m) != OK) {
-        s->stats.rx_malformed++;
+        count_event(&s->stats.rx_malformed);
         return;
     }
     if (m.op != DHCP_BOOTREPLY || m.xid != d->xid || m.chaddr != s->mac)

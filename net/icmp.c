@@ -25,7 +25,7 @@ static void send(struct stack *s, struct ip_addr to, const struct icmp *m, u64 n
     struct ip_datagram d = {
         .protocol = IP_ICMP, .csum_offset = ICMP_SUM_OFFSET, .header = written(&w), .data = m->payload};
     if (ip_route(s, to, &route) != OK || ip_send(s, &route, &d, now) != OK)
-        s->stats.tx_dropped++;
+        count_event(&s->stats.tx_dropped);
 }
 
 static void send_error(struct stack *s, u8 type, u8 code, struct view header, struct view data, u64 now)
@@ -97,7 +97,7 @@ void icmp_input(struct stack *s, const struct ip_in *in, u64 now)
 {
     struct icmp m = {0};
     if (icmp_decode(in->payload, &m) != OK) {
-        s->stats.rx_malformed++;
+        count_event(&s->stats.rx_malformed);
         return;
     }
     if (in->broadcast)

@@ -100,7 +100,7 @@ static void hand_up(struct stack *s, const struct ip_in *in, u8 protocol, u64 no
         icmp_input(s, in, now);
         return;
     default:
-        s->stats.rx_dropped++;
+        count_event(&s->stats.rx_dropped);
         icmp_unreachable(s, in, ICMP_PROTOCOL, now);
     }
 }
@@ -127,11 +127,11 @@ void ip_input(struct stack *s, struct view packet, const struct net_offload *off
 {
     struct ipv4 h = {0};
     if (ipv4_decode(packet, &h) != OK) {
-        s->stats.rx_malformed++;
+        count_event(&s->stats.rx_malformed);
         return;
     }
     if (!is_for_us(s, &h, broadcast) || is_martian(s, h.src)) {
-        s->stats.rx_dropped++;
+        count_event(&s->stats.rx_dropped);
         return;
     }
     struct ip_in in = {

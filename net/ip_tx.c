@@ -57,7 +57,7 @@ static void to_link(struct ip_tx *t, struct ip_route *route, struct net_offload 
         eth_store(SPAN_OF(t->frame), n->mac, s->mac, ETH_IPV4);
         link_commit(t, headers_n, offload);
     } else if (route->neighbor == NEIGHBOR_LOST) {
-        s->stats.tx_dropped++;
+        count_event(&s->stats.tx_dropped);
         ip_tx_drop(t);
     } else {
         arp_wait(s, route->next_hop, t, headers_n, offload, now);
@@ -131,7 +131,7 @@ static bool send_fragment(struct stack *s, const struct whole *p, struct ip_rout
     bool first = h->offset == 0;
     struct ip_tx *t = ip_tx_begin(s, first ? p->header.n : 0);
     if (!t) {
-        s->stats.tx_dropped++;
+        count_event(&s->stats.tx_dropped);
         return false;
     }
     if (first) {
@@ -173,13 +173,13 @@ enum err ip_send(struct stack *s, struct ip_route *route, const struct ip_datagr
 {
     struct ip_tx *t = ip_tx_begin(s, d->header.n);
     if (!t) {
-        s->stats.tx_dropped++;
+        count_event(&s->stats.tx_dropped);
         return ERR_LIMIT;
     }
     copy(ip_tx_header(t), d->header);
     if (!ip_tx_copy(t, d->data)) {
         ip_tx_drop(t);
-        s->stats.tx_dropped++;
+        count_event(&s->stats.tx_dropped);
         return ERR_LIMIT;
     }
     ip_tx_send(t, route, d->protocol, d->csum_offset, 0, now);

@@ -1,5 +1,6 @@
 #include "net/link.h"
 
+#include "base/num.h"
 #include "net/internal.h"
 #include "wire/eth.h"
 #include "wire/ipv4.h"
@@ -9,12 +10,12 @@ static void input(struct stack *s, const struct net_rx *rx, u64 now)
     struct eth e = {0};
     s->stats.rx_bytes += rx->frame.n;
     if (eth_decode(rx->frame, &e) != OK || eth_is_group(e.src)) {
-        s->stats.rx_malformed++;
+        count_event(&s->stats.rx_malformed);
         return;
     }
     bool broadcast = e.dst == ETH_BROADCAST;
     if (unlikely(!broadcast && e.dst != s->mac)) {
-        s->stats.rx_dropped++;
+        count_event(&s->stats.rx_dropped);
         return;
     }
     if (likely(e.type == ETH_IPV4))
@@ -22,7 +23,7 @@ static void input(struct stack *s, const struct net_rx *rx, u64 now)
     else if (e.type == ETH_ARP)
         arp_input(s, e.payload, now);
     else
-        s->stats.rx_dropped++;
+        count_event(&s->stats.rx_dropped);
 }
 
 bool link_take(struct stack *s, u64 now)
@@ -43,7 +44,7 @@ static void give_back(struct stack *s, struct view headers)
         ipv4_decode_quoted(view_from(headers, ETH_HEADER), &h) == OK && h.protocol == IP_TCP)
         tcp_not_sent(s, ip4(h.src), ip4(h.dst), h.payload);
     else
-        s->stats.tx_dropped++;
+        count_event(&s->stats.tx_dropped);
 }
 
 void link_flush(struct stack *s)
@@ -144,7 +145,7 @@ void link_send_copy(struct stack *s, struct view frame, struct net_offload offlo
 {
     struct ip_tx *t = ip_tx_begin(s, 0);
     if (!t) {
-        s->stats.tx_dropped++;
+        count_event(&s->stats.tx_dropped);
         return;
     }
     copy(SPAN_OF(t->frame), view_first(frame, ETH_HEADER));

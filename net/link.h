@@ -23,13 +23,13 @@ struct ip_tx {
 };
 
 struct link_tx {
+    u32 slots_n, burst_n, parts_n, copied_n;
+    bool building; /* the slot after slots_n is taken */
+    bool full;     /* the device refused a frame: nothing more until the next send turn */
     struct ip_tx slots[NET_BURST_MAX];
     struct net_tx burst[NET_BURST_MAX];
     struct view parts[LINK_PARTS];
     u8 copies[LINK_COPY_BYTES];
-    u32 slots_n, burst_n, parts_n, copied_n;
-    bool building; /* the slot after slots_n is taken */
-    bool full;     /* the device refused a frame: nothing more until the next send turn */
 };
 
 struct link_rx {

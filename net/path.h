@@ -20,9 +20,9 @@ struct path {
 };
 
 struct path_table {
-    struct path paths[PATHS];
     u32 count;      /* in use */
     struct timer timer;
+    struct path paths[PATHS];
 };
 
 void path_init(struct stack *s);

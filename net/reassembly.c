@@ -15,7 +15,7 @@ static void release(struct stack *s, struct datagram *d)
 static void condemn(struct stack *s, struct datagram *d)
 {
     release(s, d);
-    s->stats.rx_dropped++;
+    count_event(&s->stats.rx_dropped);
 }
 
 /* The sender learns of it only if the first fragment came (RFC 792). */
@@ -185,7 +185,7 @@ bool reassembly_add(struct stack *s, const struct ipv4 *h, struct ip_in *in, u64
 {
     struct datagram *d = find(s, h);
     if (!is_sane(h)) {
-        s->stats.rx_malformed++;
+        count_event(&s->stats.rx_malformed);
         return false;
     }
     if (!d)
@@ -193,7 +193,7 @@ bool reassembly_add(struct stack *s, const struct ipv4 *h, struct ip_in *in, u64
     else if (is_repeated(d, h->offset, h->payload))
         return false;
     if (!d) {
-        s->stats.rx_dropped++;
+        count_event(&s->stats.rx_dropped);
         return false;
     }
     if (!take(s, d, h)) {

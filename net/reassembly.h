@@ -34,9 +34,9 @@ struct datagram {
 };
 
 struct reassembly {
-    struct datagram datagrams[REASSEMBLY_DATAGRAMS];
     u32 whole_n;
     struct timer timer;
+    struct datagram datagrams[REASSEMBLY_DATAGRAMS];
 };
 
 void reassembly_init(struct stack *s);

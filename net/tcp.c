@@ -172,7 +172,7 @@ struct tcb *tcp_conn_new(struct tcp *t, const struct tcp_tuple *tuple, const str
 {
     struct tcb *c = pool_new(&t->conns);
     if (!c) {
-        t->shed++;
+        count_event(&t->shed);
         return NULL;
     }
     c->stream.ops = &tcp_stream_ops;

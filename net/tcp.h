@@ -104,24 +104,24 @@ struct tcp_listener {
 
 struct tcp {
     struct stack *stack;
+    struct list output;             /* connections with something to send */
+    struct tcp_buffers buffers;
+    u32 half_open, half_open_max;
+    u32 send_blocks_max, receive_max_bytes;
+    u16 refs_n;
+    u8 rcv_scale;                   /* the one we announce: receive_max_bytes fits */
+    bool cookies;                   /* some were sent lately: look for them in ACKs */
     struct pool conns, boards;
     struct map by_tuple;
-    struct tcp_buffers buffers;
-    struct list output;             /* connections with something to send */
-    struct tcp_ref refs[NET_BURST_MAX + 1]; /* at most one a frame; [0] stands for none */
-    u16 refs_n;
-    bool cookies;                   /* some were sent lately: look for them in ACKs */
-    struct tcp_time_table time_wait;
-    struct tcp_listener listeners[TCP_LISTENERS_MAX];
+    u64 accepted, dialed, refused, reset, retransmits, timeouts, cookies_sent, malformed, shed;
     struct dialer dialer;
     struct hash_key tuple_key, isn_key, cookie_key;
     struct random random;
     u64 cookie_at;                  /* the last cookie sent */
     u64 keepalive_ns;
-    u32 half_open, half_open_max;
-    u32 send_blocks_max, receive_max_bytes;
-    u8 rcv_scale;                   /* the one we announce: receive_max_bytes fits */
-    u64 accepted, dialed, refused, reset, retransmits, timeouts, cookies_sent, malformed, shed;
+    struct tcp_time_table time_wait;
+    struct tcp_listener listeners[TCP_LISTENERS_MAX];
+    struct tcp_ref refs[NET_BURST_MAX + 1]; /* at most one a frame; [0] stands for none */
 };
 
 /* The four names of a connection, from our side. */

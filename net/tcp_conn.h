@@ -1,7 +1,6 @@
 /* One TCP connection: the transmission control block (RFC 9293 §3.3.1) and the
  * blocks that its buffers are made of. For net/tcp*.c only. All sequence numbers
- * are compared modulo 2^32. Fields are grouped by who touches them: what every
- * segment needs lies in front. */
+ * are compared modulo 2^32. */
 #ifndef NET_TCP_CONN_H
 #define NET_TCP_CONN_H
 
@@ -71,57 +70,74 @@ struct tcp_listener;
 struct tcb {
     struct stream stream;
     struct tcp *tcp;
-    struct map_node node;          /* in tcp->by_tuple while segments may come */
-    struct link output_link;       /* in tcp->output */
-    struct ip_route route;         /* with both addresses */
-    u16 local_port, remote_port;
+
+    /* What code reaches for most, in the first 128 bytes: nearer fields make shorter
+     * instructions. */
     u8 state;                      /* enum tcp_state */
     u8 recovery;                   /* enum tcp_recovery */
     u8 tail;                       /* enum tcp_tail */
     u8 status;                     /* enum err: why it is over, or OK */
-    u8 snd_scale, rcv_scale;       /* RFC 7323 §2 */
-    bool scale_ok, time_ok, sack_ok; /* both sides agreed on them */
-    bool doubted;                  /* an RST came that was not exact: is the peer still there? */
-    u32 time_offset;               /* our timestamps are tcp_ms plus this */
+    u8 dup_acks;
+    u8 backoff;                    /* retransmissions or probes in a row without an answer */
+    bool time_ok, sack_ok;         /* both sides agreed on them */
     bool ack_now;                  /* an ACK is due in this turn's output */
     bool syn_due;                  /* a SYN or SYN-ACK is due in this turn's output */
+    bool fin_queued;               /* our FIN follows the last byte queued */
+    bool rtt_timing;
+    u16 mss;                       /* payload bytes a segment, options taken off */
+    u16 ref_first;                 /* into tcp->refs, payload still in the burst; 0: none */
+    u32 snd_una, snd_nxt;
+    u32 snd_end;                   /* after the last byte queued: where the FIN goes */
+    u32 snd_wnd;
+    u32 rcv_nxt;
+    u32 rcv_edge;                  /* right edge of the window as promised: never moves left */
+    u32 cwnd;
+    u32 lost_edge;                 /* below: what is not selectively acknowledged is lost … */
+    u32 retransmit_next;           /* … and below this it has been sent again … */
+    u32 retransmit_mark;           /* … when this was snd_nxt */
+    struct tcp_board *board;
+    struct tcp_queue ooo;
+
+    struct tcp_queue snd, rcv;
+    struct tcp_block *snd_cursor;  /* at or before snd_nxt, or NULL */
+    struct map_node node;          /* in tcp->by_tuple while segments may come */
+    struct link output_link;       /* in tcp->output */
+    struct ip_route route;         /* with both addresses */
+    u16 local_port, remote_port;
+    u8 snd_scale, rcv_scale;       /* RFC 7323 §2 */
+    bool scale_ok;                 /* both sides agreed on it */
     bool held;                     /* stream_hold */
     bool orphan;                   /* the application has closed it */
-    bool fin_queued;               /* our FIN follows the last byte queued */
     bool fin_known;                /* the peer's FIN has been seen at rcv_fin */
     bool limited_by_cwnd;          /* the last output stopped at the congestion window */
     bool probe_due;                /* a keepalive or zero-window probe is due */
+    bool doubted;                  /* an RST came that was not exact: is the peer still there? */
+    u32 time_offset;               /* our timestamps are tcp_ms plus this */
 
     /* Receiving (RFC 9293 §3.3.1). */
-    u32 rcv_nxt;
-    u32 rcv_edge;                  /* right edge of the window as promised: never moves left */
     u32 rcv_acked;                 /* the last ACK sent (RFC 7323: Last.ACK.sent) */
     u32 rcv_fin;
     u32 time_recent, time_recent_ms; /* TS.Recent and when it was taken */
     u32 rcv_bytes;                 /* in order and not yet consumed, refs included */
     u16 rcv_mss;                   /* largest segment seen: what "two full segments" means */
     u16 reserved;                  /* blocks set aside for the refs of this turn */
-    u16 ref_first, ref_last;       /* into tcp->refs, payload still in the burst; 0: none */
-    u32 ref_bytes;
+    u16 ref_last;
     u16 rcv_blocks, ooo_blocks, snd_blocks;
+    u32 ref_bytes;
+    u32 ooo_bytes;                 /* in `ooo` */
+    u32 sack_recent[TCP_SACK_MAX - 1]; /* a byte of each range reported last, newest first */
     u8 quick_acks;                 /* to be sent at once, before ACKs are delayed */
     u8 dup_acks_due;               /* one for each segment out of order, where SACK is not there to tell */
 
     /* Sending. */
-    u32 iss, snd_una, snd_nxt;
-    u32 snd_end;                   /* after the last byte queued: where the FIN goes */
-    u32 snd_wnd, snd_wl1, snd_wl2;
-    u32 snd_wnd_max;
-    u16 mss;                       /* payload bytes a segment, options taken off */
     u16 peer_mss;                  /* as its SYN said */
+    u32 iss, snd_wl1, snd_wl2;
+    u32 snd_wnd_max;
 
     /* Congestion and loss (RFC 5681, 6298, 6675). */
-    u32 cwnd, ssthresh;
+    u32 ssthresh;
     u32 cwnd_acked;                /* bytes since cwnd last grew in congestion avoidance */
     u32 recover;                   /* recovery ends when this is acknowledged */
-    u32 lost_edge;                 /* below: what is not selectively acknowledged is lost … */
-    u32 retransmit_next;           /* … and below this it has been sent again … */
-    u32 retransmit_mark;           /* … when this was snd_nxt */
     u32 srtt_us, rttvar_us, rto_us;
     u32 rtt_seq;                   /* timed without timestamps; equal to snd_una: none is */
     u32 sent_ms;                   /* last data sent, for the restart after idle */
@@ -129,17 +145,8 @@ struct tcb {
     u32 heard_ms;                  /* the peer last sent anything */
     u32 challenge_ms;              /* last ACK in answer to something suspect */
     u32 rtt_start_us;
-    u8 dup_acks;
-    u8 backoff;                    /* retransmissions or probes in a row without an answer */
     u8 keepalives;                 /* probes in a row without an answer */
-    bool rtt_timing;
     bool challenged;               /* challenge_ms has been set */
-    struct tcp_board *board;
-
-    struct tcp_queue snd, rcv, ooo;
-    struct tcp_block *snd_cursor;  /* at or before snd_nxt, or NULL */
-    u32 sack_recent[TCP_SACK_MAX - 1]; /* a byte of each range reported last, newest first */
-    u32 ooo_bytes;                 /* in `ooo` */
 
     /* One armed timer serves three deadlines. They are only stored when they move
      * and looked at when it fires: an ACK touches no wheel. */

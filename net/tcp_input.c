@@ -182,7 +182,7 @@ static bool take_text(struct tcb *c, const struct tcp_segment *seg, const struct
         c->rcv_nxt = wrap_add32(c->rcv_nxt, (u32)text.n);
         c->rcv_edge = seq_max(c->rcv_edge, c->rcv_nxt);
     } else if (!tcp_receive(c, text)) {
-        c->tcp->shed++; /* what did not fit comes again */
+        count_event(&c->tcp->shed); /* what did not fit comes again */
         ack_at_once(c);
     }
     if (unlikely(c->ooo.first)) {
@@ -319,7 +319,7 @@ static void unacceptable(struct tcb *c, const struct ip_in *in, const struct tcp
 static void suspect(struct tcb *c, const struct tcp_segment *seg, u64 now)
 {
     if (seg->flags & TCP_RST && seg->seq == c->rcv_nxt) {
-        c->tcp->reset++;
+        count_event(&c->tcp->reset);
         tcp_conn_end(c, c->state == TCP_SYN_RECEIVED && !c->listener ? ERR_REFUSED : ERR_RESET);
         return;
     }
@@ -392,7 +392,7 @@ void tcp_input(struct stack *s, const struct ip_in *in, u64 now)
     struct tcp *t = stack_tcp(s);
     struct tcp_segment seg;
     if (unlikely(in->broadcast || tcp_decode(&seg, in->payload) != OK || !checksum_holds(in))) {
-        t->malformed++;
+        count_event(&t->malformed);
         return;
     }
     struct tcp_tuple tuple = {in->to, in->from, seg.to_port, seg.from_port};

@@ -38,7 +38,7 @@ void tcp_half_open_end(struct tcb *c)
 void tcp_listener_ready(struct tcb *c)
 {
     struct tcp_listener *l = c->listener;
-    c->tcp->accepted++;
+    count_event(&c->tcp->accepted);
     list_push_back(&l->queue, &c->accept_link);
     l->queued++;
     (void)waiters_wake_one(&l->waiters);
@@ -132,7 +132,7 @@ static void send_cookie(struct tcp *t, const struct ip_in *in, const struct tcp_
     };
     t->cookies = true;
     t->cookie_at = now;
-    t->cookies_sent++;
+    count_event(&t->cookies_sent);
     tcp_reply(t, in, &reply, now);
 }
 
@@ -183,7 +183,7 @@ struct tcb *tcp_listen_input(struct tcp_listener *l, const struct ip_in *in, con
     /* At a limit the SYN is dropped, not refused: the peer tries again by itself, and
      * by then there may be room. */
     if (l->queued >= l->backlog || t->conns.used == t->conns.count) {
-        t->shed++;
+        count_event(&t->shed);
         return NULL;
     }
     if (l->half_open >= l->backlog || t->half_open >= t->half_open_max) {

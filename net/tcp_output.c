@@ -228,7 +228,7 @@ static bool send_lost(struct tcb *c, u64 now)
             return false;
         if (length == 0)
             break;
-        c->tcp->retransmits++;
+        count_event(&c->tcp->retransmits);
         c->rtt_timing = false;
         c->retransmit_next = wrap_add32(seq, length);
         c->retransmit_mark = c->snd_nxt;
@@ -294,7 +294,7 @@ static bool send_tail_probe(struct tcb *c, u64 now)
         n = MIN((u32)c->mss, tcp_flight(c));
         if (!send_segment(c, wrap_sub32(c->snd_nxt, n), n - tcp_fin_sent(c), &length, now))
             return false;
-        c->tcp->retransmits++;
+        count_event(&c->tcp->retransmits);
         c->rtt_timing = false;
     }
     c->tail = TCP_TAIL_SENT;
@@ -358,6 +358,6 @@ void tcp_refuse(struct tcp *t, const struct ip_in *in, const struct tcp_segment 
         rst.flags |= TCP_ACK;
         rst.ack = wrap_add32(seg->seq, length);
     }
-    t->refused++;
+    count_event(&t->refused);
     tcp_reply(t, in, &rst, now);
 }

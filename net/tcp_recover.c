@@ -365,7 +365,7 @@ void tcp_retransmit_timeout(struct tcb *c)
         tcp_board_free(c);
     c->cwnd = c->mss;
     c->cwnd_acked = 0;
-    c->tcp->timeouts++;
+    count_event(&c->tcp->timeouts);
     tcp_all_lost(c);
 }
 

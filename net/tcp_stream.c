@@ -338,7 +338,7 @@ static enum err dial(struct dialer *d, struct endpoint to, struct stream **out, 
             tcp_conn_end(c, e);
         return e;
     }
-    t->dialed++;
+    count_event(&t->dialed);
     *out = &c->stream;
     return OK;
 }

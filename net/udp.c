@@ -41,7 +41,7 @@ static void deliver(struct stack *s, struct udp_socket *u, const struct dgram_in
 {
     struct udp_datagram *d = u->queue_n < UDP_QUEUE_MAX ? pool_new(&s->udp.datagrams) : NULL;
     if (!d) {
-        s->stats.rx_dropped++;
+        count_event(&s->stats.rx_dropped);
         return;
     }
     d->socket = u;
@@ -56,13 +56,13 @@ void udp_input(struct stack *s, const struct ip_in *in, u64 now)
 {
     struct udp u = {0};
     if (udp_decode(in->payload, &u) != OK) {
-        s->stats.rx_malformed++;
+        count_event(&s->stats.rx_malformed);
         return;
     }
     if (!in->csum_checked && u.has_sum) {
         u32 sum = ip_pseudo_sum(in->from, in->to, IP_UDP, u.length);
         if (ip_sum_fold(ip_sum(u.packet, sum)) != 0xffff) {
-            s->stats.rx_malformed++;
+            count_event(&s->stats.rx_malformed);
             return;
         }
     }
@@ -72,7 +72,7 @@ void udp_input(struct stack *s, const struct ip_in *in, u64 now)
     }
     struct udp_socket *socket = s->ip ? find(s, u.to) : NULL;
     if (!socket) {
-        s->stats.rx_dropped++;
+        count_event(&s->stats.rx_dropped);
         icmp_unreachable(s, in, ICMP_PORT, now);
         return;
     }
@@ -84,7 +84,7 @@ void udp_input(struct stack *s, const struct ip_in *in, u64 now)
 void udp_icmp(struct stack *s, enum err e, struct endpoint local, struct endpoint remote)
 {
     (void)e, (void)local, (void)remote;
-    s->stats.tx_dropped++;
+    count_event(&s->stats.tx_dropped);
 }
 
 /* One socket's readers may use half of what can be kept. */
@@ -111,7 +111,7 @@ void udp_settle(struct stack *s)
         if (!keep(s, d)) {
             unqueue(d->socket, d);
             release(s, d);
-            s->stats.rx_dropped++;
+            count_event(&s->stats.rx_dropped);
         }
     }
 }

@@ -238,10 +238,10 @@ static int link_image(const struct build *b)
 /* The image keeps its symbols; the debug information stays in NAME.debug. */
 static int finish_image(const struct build *b, struct output *o)
 {
+    static const char *const flags[] = {PROFILE_FINISH};
     struct words w = {0};
     struct image image;
-    add(&w, PROFILE_OBJCOPY);
-    add(&w, "--strip-debug");
+    add_all(&w, flags, COUNT(flags));
     add(&w, b->linked);
     add(&w, o->temporary);
     int code = run_tool(&w, "finishing", b->name);

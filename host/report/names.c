@@ -142,9 +142,7 @@ void report_put_function(struct writer *w, const struct report_names *n, u64 at)
 {
     struct elf_symbol s;
     if (elf_symbol_of(&n->symbols, at, &s)) {
-        /* The compiler's name for what pointers lead to, under control flow integrity. */
-        bool suffix = view_ends(s.name, VIEW(".cfi"));
-        put_visible(w, view_first(s.name, s.name.n - (suffix ? 4 : 0)));
+        put_visible(w, s.name);
         put_text(w, "+0x");
         put_hex(w, at - s.address, 1);
         put_u8(w, ' ');

@@ -114,7 +114,7 @@ static void refuse(struct http_conn *c, u16 status, const struct http_head *head
     struct view words = written(&w);
     if (head && head->method == HTTP_HEAD)
         words = view_first(words, head_n);
-    s->stats.refused++;
+    count_event(&s->stats.refused);
     struct http_log_entry entry = {.remote = stream_remote(c->stream), .head = head, .status = status};
     http_log(s, &entry);
     if (words.n > stream_room(c->stream) || stream_write(c->stream, words, STREAM_COPY, 0) != OK)
@@ -167,7 +167,7 @@ static void to_worker(struct http_conn *c, struct http_exchange *from, u64 now)
         if (s->queued < s->config.queue) {
             enter(c, HTTP_QUEUED, now);
         } else {
-            s->stats.shed++;
+            count_event(&s->stats.shed);
             refuse(c, 503, &from->head, now);
         }
         return;
@@ -220,7 +220,7 @@ static bool serve_one(struct http_conn *c, u64 now)
             http_conn_abort(c);
         return false;
     }
-    s->stats.quick++;
+    count_event(&s->stats.quick);
     c->answered = true;
     stream_consume(c->stream, x->head.bytes.n);
     if (x->rs.close)
@@ -307,7 +307,7 @@ void http_conn_open(struct http_server *s, struct stream *stream, u64 now)
         c = pool_new(&s->conns);
     }
     if (!c) {
-        s->stats.shed++;
+        count_event(&s->stats.shed);
         struct view words = VIEW("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
                                  "Connection: close\r\n\r\n");
         if (stream_room(stream) < words.n || stream_write(stream, words, STREAM_STATIC, 0) != OK)
@@ -316,7 +316,7 @@ void http_conn_open(struct http_server *s, struct stream *stream, u64 now)
             stream_close(stream);
         return;
     }
-    s->stats.accepted++;
+    count_event(&s->stats.accepted);
     c->stream = stream;
     c->server = s;
     c->room_least = to_u32(MIN((size_t)ROOM_LEAST, stream_room(stream) / 2));

@@ -106,7 +106,7 @@ u16 http_exchange_start(struct http_exchange *x, struct http_conn *c, const stru
 
 void http_log(struct http_server *s, const struct http_log_entry *e)
 {
-    s->stats.requests++;
+    count_event(&s->stats.requests);
     if (s->config.log)
         s->config.log(s->config.log_arg, e);
 }

@@ -81,8 +81,8 @@ struct http_request {
     void *context;
     /* the server's: */
     struct http_exchange *exchange;
-    struct http_param params[HTTP_PARAMS_MAX];
     u32 params_n;
+    struct http_param params[HTTP_PARAMS_MAX];
 };
 
 /* ---- the request ----------------------------------------------------------------- */

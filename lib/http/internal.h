@@ -49,39 +49,39 @@ struct http_response {
 struct http_exchange {
     struct http_server *server;
     struct http_conn *conn;
-    struct http_head head;
-    struct http_request rq;
-    struct http_response rs;
-    struct http_body body;
-    struct arena arena;
-    u64 start;
     const struct http_route *route;
+    u64 start;
+    struct http_exchange *next_free;
     u32 allow;          /* the methods of its path, where its own is not among them */
     bool continued;     /* 100 Continue has been sent, or is not awaited */
-    struct http_exchange *next_free;
+    struct arena arena;
+    struct http_body body;
+    struct http_response rs;
+    struct http_request rq;
+    struct http_head head;
 };
 
 SLICE(http_exchanges, struct http_exchange);
 
 struct http_server {
-    struct http_config config;
-    struct pool conns;
     struct list states[HTTP_STATES];
+    struct http_exchange *free;
+    struct listener *listener;
     u32 queued;
+    bool stopping, listening;
+    struct http_stats stats;
     struct stream_ready ready;
     struct waiters wake;
+    struct http_config config;
+    struct pool conns;
     struct scope *workers;           /* http_serve's */
     struct http_exchanges exchanges; /* the first is the dispatcher's */
-    struct http_exchange *free;
     struct span head_room;          /* heads that came in pieces */
     struct stream_pieces pieces;
-    struct listener *listener;
-    bool stopping, listening;
     u64 stop_at;
     u64 date_until;                 /* monotonic; then `date` is old */
     u8 date[37];                    /* "Date: …\r\n" */
     u64 fail_at;                    /* test: goes into the arena of each exchange */
-    struct http_stats stats;
 };
 
 enum { HTTP_ROUTE_PATTERN_SEGMENTS = 16 };
