@@ -136,6 +136,30 @@ $(B)/gen/seal: pith/tool/seal.c wire/seal.c $(filter-out base/mem.c,$(wildcard b
 	$(step)
 	gcc -O2 -Wall -Werror -Wno-unknown-pragmas -Wno-attributes -I. $^ -o $@
 
+# ---- the metal host -----------------------------------------------------------------
+# The keel and the drivers above it, in one file for boot loaders (host/metal/link.ld). The
+# drivers are built as images are; the keel, which is ring 0, without vector registers.
+
+KEEL := $(LANG) $(WARN) -Os -g -ffreestanding -fno-pie -ffunction-sections -fdata-sections -mno-red-zone \
+        -mgeneral-regs-only -fno-stack-protector $(CHECKS)
+KEEL_O := $(patsubst host/%.c,$(B)/%.o,$(wildcard host/metal/keel/*.c)) $(B)/metal/keel/keel.S.o
+METAL_C := $(wildcard host/metal/*.c) host/report/report.c
+METAL_O := $(METAL_C:%.c=$(B)/image/%.o) $(B)/image/host/metal/call.o
+METAL_LINK := -fuse-ld=lld-19 -nostdlib -static $(CFI) -O2 -Wl,--gc-sections,-z,max-page-size=4096 \
+              -Wl,-z,noexecstack,--build-id=none,--fatal-warnings,-T,host/metal/link.ld
+
+$(B)/metal/keel/%.o: host/metal/keel/%.c | build-packages
+	@mkdir -p $(@D)
+	$(CC) $(KEEL) -MMD -c $< -o $@
+$(B)/metal/keel/%.S.o: host/metal/keel/%.S | build-packages
+	@mkdir -p $(@D)
+	$(CC) -I. -g -MMD -c $< -o $@
+$(B)/metal/metal.debug: $(KEEL_O) $(METAL_O) $(IMAGE_O) host/metal/link.ld
+	$(CC) $(METAL_LINK) $(KEEL_O) $(METAL_O) \
+	    -Wl,--start-lib $(filter $(B)/image/base/% $(B)/image/wire/%,$(IMAGE_O)) -Wl,--end-lib -o $@
+$(B)/metal/metal.elf: $(B)/metal/metal.debug
+	llvm-objcopy-19 --strip-all $< $@
+
 # ---- the command ----------------------------------------------------------------
 # Static, with musl: it starts in half the time of a static glibc.
 
