@@ -140,21 +140,22 @@ $(B)/gen/seal: pith/tool/seal.c wire/seal.c $(filter-out base/mem.c,$(wildcard b
 # The keel and the drivers above it, in one file for boot loaders (host/metal/link.ld). The
 # drivers are built as images are; the keel, which is ring 0, without vector registers.
 
-KEEL := $(LANG) $(WARN) -Os -g -ffreestanding -fno-pie -ffunction-sections -fdata-sections -mno-red-zone \
+KEEL := $(DIALECT) $(WARN) -Os -g -ffreestanding -fno-pie -ffunction-sections -fdata-sections -mno-red-zone \
         -mgeneral-regs-only -fno-stack-protector $(CHECKS)
 KEEL_O := $(patsubst host/%.c,$(B)/%.o,$(wildcard host/metal/keel/*.c)) $(B)/metal/keel/keel.S.o
-METAL_C := $(wildcard host/metal/*.c) host/report/report.c
+METAL_C := $(wildcard host/metal/*.c host/report/*.c)
 METAL_O := $(METAL_C:%.c=$(B)/image/%.o) $(B)/image/host/metal/call.o
 METAL_LINK := -fuse-ld=lld-19 -nostdlib -static $(CFI) -O2 -Wl,--gc-sections,-z,max-page-size=4096 \
               -Wl,-z,noexecstack,--build-id=none,--fatal-warnings,-T,host/metal/link.ld
 
 $(B)/metal/keel/%.o: host/metal/keel/%.c | build-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) $(KEEL) -MMD -c $< -o $@
 $(B)/metal/keel/%.S.o: host/metal/keel/%.S | build-packages
-	@mkdir -p $(@D)
+	$(step)
 	$(CC) -I. -g -MMD -c $< -o $@
 $(B)/metal/metal.debug: $(KEEL_O) $(METAL_O) $(IMAGE_O) host/metal/link.ld
+	$(step)
 	$(CC) $(METAL_LINK) $(KEEL_O) $(METAL_O) \
 	    -Wl,--start-lib $(filter $(B)/image/base/% $(B)/image/wire/%,$(IMAGE_O)) -Wl,--end-lib -o $@
 $(B)/metal/metal.elf: $(B)/metal/metal.debug
@@ -173,12 +174,15 @@ START_C := $(addprefix host/process/,load.c process.c sandbox.c table.c) \
            $(addprefix wire/,elf.c manifest.c seal.c) $(filter-out base/mem.c,$(wildcard base/*.c))
 PITH_C := $(START_C) $(filter-out $(START_C) host/kvm/shim.c, \
           $(wildcard pith/*.c $(addsuffix /*.c,host/process host/kvm host/report) wire/*.c))
-PITH_O := $(PITH_C:%.c=$(B)/pith.d/%.o)
+PITH_O := $(PITH_C:%.c=$(B)/pith.d/%.o) $(B)/pith.d/pith/metal_elf.o
 
 $(B)/pith.d/%.o: %.c $(B)/gen/filter.h $(B)/gen/filter_kvm.h $(B)/gen/shim_bytes.h | build-packages
 	$(step)
 	$(MUSL) -MMD -c $< -o $@
 	@objcopy --rename-section .bss=.bss.zlast $@
+$(B)/pith.d/pith/metal_elf.o: pith/metal_elf.S $(B)/metal/metal.elf
+	$(step)
+	$(MUSL) -I$(B) -c $< -o $@
 $(B)/pith.d/pith/build.o: $(B)/gen/profile.h
 $(B)/pith.d/pith/new.o: $(B)/gen/template.h
 # What `pith new` writes is the example itself, as C strings.

@@ -15,8 +15,9 @@
 #include "pith/command.h"
 #include "pith/common.h"
 #include "pith/image.h"
+#include "pith/qemu.h"
 
-const struct run_host run_hosts[] = {{"process", process_run}, {"kvm", kvm_run}};
+const struct run_host run_hosts[] = {{"process", process_run}, {"kvm", kvm_run}, {"qemu", qemu_run}};
 const size_t run_hosts_n = COUNT(run_hosts);
 
 /* In static memory because it is only ever used once, and large: untouched pages
@@ -102,8 +103,11 @@ static int take_memory(void)
 {
     const struct manifest_whole *m = &image.manifest;
     u64 windows = 0, least = (u64)m->about.mem_min_kib * 1024;
-    for (u32 i = 0; i < m->devices_n; i++)
-        windows += (u64)m->devices[i].rx_kib * 1024;
+    plan.devices_n = m->devices_n;
+    for (u32 i = 0; i < m->devices_n; i++) {
+        plan.devices[i].rx_window_n = (u64)m->devices[i].rx_kib * 1024;
+        windows += plan.devices[i].rx_window_n;
+    }
     plan.memory_n = args.memory ? args.memory : (u64)m->about.mem_kib * 1024;
     if (plan.memory_n < least || plan.memory_n < windows + ELF_PAGE)
         return fail("%s needs at least %llu KiB of memory: give it more with --mem", m->about.name,
@@ -173,58 +177,68 @@ static int open_devices(void)
             close_devices();
             return fail("%s", error);
         }
-        plan.devices[i] = (struct process_device){n, (u64)m->devices[i].rx_kib * 1024};
-        plan.devices_n = i + 1;
+        plan.devices[i].net = n;
     }
     return EXIT_OK;
 }
 
-static int start(void)
-{
-    char error[256] = "";
-    int code = take_data();
-    if (code == EXIT_OK)
-        code = take_memory();
-    if (code == EXIT_OK)
-        code = take_log();
-    if (code == EXIT_OK)
-        code = open_devices();
-    if (code != EXIT_OK)
-        return code;
-    take_keys();
-    take_debug();
-    plan.name = image.manifest.about.name;
-    plan.path = image.path;
-    plan.host = args.host->name;
-    plan.elf = &image.elf;
-    plan.core = args.core;
-    plan.spin_us = args.spin_us;
-    args.host->run(&plan, error, sizeof error);
-    close_devices();
-    return fail("%s: %s", image.path, error);
-}
-
-static int run(int argc, char **argv)
+/* The image and all that it is given, but for devices. */
+static int prepare(const struct command *c, int argc, char **argv)
 {
     enum { SPIN_US = 50 }; /* what waking from sleep costs on a virtual machine */
     bool named = argc > 1 && argv[1][0] != '-';
     const char *name = named ? argv[1] : find_local_image();
     int skip = named ? 2 : 1;
     if (!name)
-        return usage(&command_run, "which image? There is not exactly one *.pith file here");
+        return usage(c, "which image? There is not exactly one *.pith file here");
     int code = take_image(name);
     if (code != EXIT_OK)
         return code;
     args.spin_us = SPIN_US;
     args.host = &run_hosts[0];
     code = run_args_parse(&args, &image.manifest, argc - skip, argv + skip);
+    if (code != EXIT_OK || args.help)
+        return code;
+    code = take_data();
+    if (code == EXIT_OK)
+        code = take_memory();
+    take_keys();
+    plan.name = image.manifest.about.name;
+    plan.path = image.path;
+    plan.host = args.host->name;
+    plan.elf = &image.elf;
+    plan.core = args.core;
+    plan.spin_us = args.spin_us;
+    plan.machine = args.machine;
+    plan.accel = args.accel;
+    return code;
+}
+
+int run_prepare(const struct command *c, int argc, char **argv, const struct process_plan **out)
+{
+    int code = prepare(c, argc, argv);
+    *out = code == EXIT_OK && !args.help ? &plan : NULL;
+    if (code == EXIT_OK && args.help)
+        run_help(&image.manifest, argc > 1 && argv[1][0] != '-' ? argv[1] : image.path);
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    char error[256] = "";
+    const struct process_plan *prepared;
+    int code = run_prepare(&command_run, argc, argv, &prepared);
+    if (!prepared)
+        return code;
+    code = take_log();
+    if (code == EXIT_OK)
+        code = open_devices();
     if (code != EXIT_OK)
         return code;
-    if (args.help) {
-        run_help(&image.manifest, name);
-        return EXIT_OK;
-    }
-    return start();
+    take_debug();
+    args.host->run(&plan, error, sizeof error);
+    close_devices();
+    return fail("%s: %s", image.path, error);
 }
 
 const struct command command_run = {

@@ -24,7 +24,7 @@ struct run_args {
     size_t nets_n;
     struct process_port ports[RUN_PORTS_MAX];
     size_t ports_n;
-    const char *pcap, *log;
+    const char *pcap, *log, *machine, *accel;
     u64 memory;       /* bytes; 0: the manifest's */
     u32 spin_us;
     bool core, help;
@@ -34,6 +34,12 @@ struct run_args {
 /* Reads the words after the image's name, whose manifest says which keys there are.
  * EXIT_OK, or EXIT_USAGE after saying what is wrong. */
 int run_args_parse(struct run_args *a, const struct manifest_whole *m, int argc, char **argv);
+
+/* What `pith run` does before it opens devices, for whoever makes something else of the
+ * plan: its devices have windows only. Answers an exit code; *out is NULL where all is
+ * said already: what is wrong, or the help that was asked for. */
+struct command;
+int run_prepare(const struct command *c, int argc, char **argv, const struct process_plan **out);
 
 /* `pith run NAME --help` */
 void run_help(const struct manifest_whole *m, const char *name);

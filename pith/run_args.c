@@ -29,6 +29,9 @@ const char run_help_text[] =
     "  --core               a crash leaves a core file (ulimit -c permitting)\n"
     "  --host process       what to run on: a sandboxed process (default), or\n"
     "  --host kvm           … a virtual machine of its own, through /dev/kvm\n"
+    "  --host qemu          … a virtual machine of QEMU's, above keel and drivers of Pith's\n"
+    "  --machine NAME       with --host qemu: microvm (default) or q35\n"
+    "  --accel NAME         with --host qemu: kvm (default where it can be used) or tcg\n"
     "\n"
     "The exit code is the appliance's; 134 after a crash, of which a report is printed;\n"
     "1 when it could not be started; 2 when the command line is wrong.\n";
@@ -45,8 +48,8 @@ struct words {
     const struct manifest_whole *manifest;
 };
 
-static const char *const host_options[] = {"net",  "publish", "mem",  "pcap", "log",
-                                           "core", "host",    "help", "spin"};
+static const char *const host_options[] = {"net",  "publish", "mem",  "pcap",    "log",  "core",
+                                           "host", "help",    "spin", "machine", "accel"};
 
 static int bad_port(const char *text)
 {
@@ -120,6 +123,15 @@ static int take_host(struct run_args *a, const char *name)
     return usage(&command_run, "there is no host %s: this pith has %s", name, names);
 }
 
+static int take_choice(const char **out, const char *name, const char *value, const char *one,
+                       const char *other)
+{
+    if (strcmp(value, one) != 0 && strcmp(value, other) != 0)
+        return usage(&command_run, "--%s %s makes no sense: it takes %s or %s", name, value, one, other);
+    *out = value;
+    return EXIT_OK;
+}
+
 static int take_host_option(struct run_args *a, const struct manifest_whole *m, const char *name,
                             const char *value)
 {
@@ -136,6 +148,10 @@ static int take_host_option(struct run_args *a, const struct manifest_whole *m, 
         a->log = value;
     else if (strcmp(name, "host") == 0)
         return take_host(a, value);
+    else if (strcmp(name, "machine") == 0)
+        return take_choice(&a->machine, name, value, "microvm", "q35");
+    else if (strcmp(name, "accel") == 0)
+        return take_choice(&a->accel, name, value, "kvm", "tcg");
     else if (strcmp(name, "spin") == 0) {
         if (view_to_u64(view_z(value), &spin) != OK || spin > 1000 * 1000)
             return usage(&command_run, "--spin %s makes no sense: it takes microseconds", value);

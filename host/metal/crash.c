@@ -24,6 +24,8 @@ static struct report about_image(const char *name)
 {
     struct report r = {
         .name = name,
+        .path = name,
+        .host = "metal",
         .elf = &metal.elf,
         .base = metal.base,
         .stack = area_of(metal.stack),

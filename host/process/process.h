@@ -40,6 +40,7 @@ struct process_plan {
     size_t devices_n;
     u32 spin_us;                /* how long to look for traffic before sleeping */
     bool core;                  /* a crash leaves a core file */
+    const char *machine, *accel; /* of QEMU's; NULL: what suits */
 };
 
 /* Runs the image. Does not return, except with one line for the user in `error`
