@@ -46,7 +46,8 @@ static u64 *entry_of(u64 at, unsigned shift, bool make)
         u64 *entry = &table[(at >> s) % ENTRIES];
         if (*entry == 0 && make) {
             must(machine.tables_used < machine.tables.n);
-            *entry = physical_of(machine.tables.p + machine.tables_used) | PRESENT | WRITABLE | USER | ACCESSED;
+            *entry =
+                physical_of(machine.tables.p + machine.tables_used) | PRESENT | WRITABLE | USER | ACCESSED;
             machine.tables_used += ELF_PAGE;
         }
         if (*entry == 0 || (*entry & LARGE))
