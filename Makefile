@@ -60,6 +60,10 @@ PROFILE = $(DIALECT) $(WARN) $(OPTIMIZE) -g -ffreestanding -fPIE -fvisibility=hi
           -fdata-sections -fno-omit-frame-pointer $(CHECKS) $(CFI) $(STACK)
 # Views, not pointers: outside of base/, fiber/ and host/ no pointer is indexed or moved.
 STRICT := -Werror=unsafe-buffer-usage
+# A number that is cut says so; `pith build` asks that with --strict only, since it traps in
+# any case. test/images breaks rules on purpose.
+NARROW := -Wshorten-64-to-32 -Wimplicit-int-conversion -Wsign-conversion
+$(B)/image/test/%: NARROW :=
 
 # The linker does not check the compiler's own intermediate code: that is a sixth of its time.
 IMAGE_LINK := -fuse-ld=lld-19 -nostdlib -static-pie $(CFI) -O2 -Wl,--gc-sections,--no-dynamic-linker \
@@ -91,7 +95,7 @@ $(B)/image/host/%.o: host/%.c | build-packages
 	$(CC) $(PROFILE) -MMD -c $< -o $@
 $(B)/image/%.o: %.c | build-packages
 	$(step)
-	$(CC) $(PROFILE) $(STRICT) -MMD -c $< -o $@
+	$(CC) $(PROFILE) $(STRICT) $(NARROW) -MMD -c $< -o $@
 $(B)/image/%.o: %.S | build-packages
 	$(step)
 	$(CC) -I. -g -MMD -c $< -o $@
@@ -109,6 +113,7 @@ $(B)/gen/profile.h: Makefile
 	@echo '#define PROFILE_CC "$(CC)"' >$@
 	@echo '#define PROFILE_COMPILE $(call c_words,$(patsubst -Oz,-Os,$(filter-out -I.,$(PROFILE))) \
 	    $(STRICT))' >>$@
+	@echo '#define PROFILE_NARROW $(call c_words,$(NARROW))' >>$@
 	@echo '#define PROFILE_LINK $(call c_words,$(IMAGE_LINK))' >>$@
 	@echo '#define PROFILE_FINISH $(call c_words,$(IMAGE_FINISH))' >>$@
 
@@ -267,16 +272,12 @@ $(B)/native/libpith.a: $(NATIVE_O)
 	llvm-ar-19 rcs $@ $^
 $(B)/test/%_test: $(B)/native/test/%_test.o $(B)/native/libpith.a
 	$(step)
-	$(CC) -no-pie -g $(filter %.o,$^) $(B)/native/libpith.a -lz -o $@
+	$(CC) -no-pie -g $< $(B)/native/libpith.a -lz -o $@
 
 # test/images/NAME/main.c: images that break rules, linked as the catalogue's are.
 TEST_IMAGES := $(patsubst test/images/%/main.c,$(B)/test/%.pith,$(wildcard test/images/*/main.c))
 $(TEST_IMAGES): $(B)/test/%.pith: $(B)/image/test/images/%/main.o $(IMAGE_O) $(B)/gen/seal
 	$(link-image)
-# test/conform/: what every host must do, as an image and, through sig/, on the simulator.
-$(B)/test/conform.pith: $(addprefix $(B)/image/test/conform/,signatures.o table.o)
-$(B)/test/conform_sim_test: $(B)/native/test/conform/signatures.o
-$(B)/coverage/test/conform_sim_test: $(B)/coverage.d/test/conform/signatures.o
 
 # test/planted/NAME/main.c: appliances that each go wrong in one way, beside the same in
 # plain C. make planted: what becomes of each, as build/planted.md and build/planted.json.
@@ -288,7 +289,8 @@ planted-images: $(PLANTED)
 planted: all test-packages planted-images
 	@python3 test/planted/run.py --write $(B)/planted
 
-test: all test-packages $(TESTS) $(TEST_IMAGES) planted-images fuzzers bench-programs $(SITE)/index.html
+test: all test-packages $(B)/gen/rules $(TESTS) $(TEST_IMAGES) planted-images fuzzers bench-programs \
+      $(SITE)/index.html
 	@sh test/run
 
 # test/long/NAME.c: simulated days; each runs shorter in the tests.
@@ -299,8 +301,13 @@ $(B)/long/%: $(B)/native/test/long/%.o $(B)/native/libpith.a
 long: test-packages $(LONG)
 	@for t in $(LONG); do $$t || exit 1; done
 
-check: test-packages $(addprefix $(B)/gen/,filter.h filter_kvm.h shim_bytes.h profile.h template.h)
+check: test-packages $(addprefix $(B)/gen/,filter.h filter_kvm.h shim_bytes.h profile.h template.h rules)
 	@python3 test/check.py
+# The rules of image code, which `pith build --strict` asks of users as well.
+$(B)/gen/rules: pith/tool/rules.c pith/lex.c $(wildcard pith/rules*.c) \
+                $(filter-out base/mem.c,$(wildcard base/*.c)) $(wildcard pith/*.h base/*.h)
+	$(step)
+	gcc -O2 -Wall -Werror -Wno-unknown-pragmas -Wno-attributes -I. $(filter %.c,$^) -o $@
 # gcc's analyser, for what the profile cannot trap: pointers to frames that have returned.
 # A null pointer traps by itself.
 ANALYZED := $(filter-out base/mem.c,$(IMAGE_C)) $(wildcard appliance/*/*.c examples/*/*.c)

@@ -62,8 +62,8 @@ static struct path *oldest(struct stack *s)
 
 u16 path_claim(const struct stack *s, u32 ip, u16 mtu, u16 tried)
 {
-    u16 claimed = MAX(mtu ? mtu : plateau_below(tried), (u16)PATH_MTU_MIN);
-    return MIN(claimed, path_mtu(s, ip));
+    u16 claimed = (u16)MAX(mtu ? mtu : plateau_below(tried), (u16)PATH_MTU_MIN);
+    return (u16)MIN(claimed, path_mtu(s, ip));
 }
 
 void path_learn(struct stack *s, u32 ip, u16 mtu, u64 now)

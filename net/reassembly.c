@@ -150,7 +150,7 @@ static bool make_room(struct stack *s, struct datagram *d, u32 end)
 {
     if (end > s->blocks.mem.n / 2)
         return false;
-    for (;;) {
+    for (;;) { /* Bound: each turn ends another datagram. */
         struct span run = d->run.n > 0 ? blocks_grow(&s->blocks, d->run, end) : blocks_new(&s->blocks, end);
         struct datagram *other = run.n > 0 ? NULL : oldest(s, d);
         if (run.n > 0)

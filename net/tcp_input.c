@@ -167,7 +167,8 @@ static bool take_text(struct tcb *c, const struct tcp_segment *seg, const struct
     }
     if (text.n == 0)
         return true;
-    c->rcv_mss = MAX(c->rcv_mss, (u16)MIN(in->gso_size ? in->gso_size : text.n, (size_t)c->route.mtu));
+    u16 seen = (u16)MIN(in->gso_size ? in->gso_size : text.n, (size_t)c->route.mtu);
+    c->rcv_mss = (u16)MAX(c->rcv_mss, seen);
     if (c->orphan && c->state == TCP_FIN_WAIT_2) {
         /* All of ours has arrived, and nobody will read this: RFC 9293 §3.6.1. */
         tcp_send_reset(c, now);

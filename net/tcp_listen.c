@@ -15,7 +15,7 @@ void tcp_take_syn(struct tcb *c, const struct tcp_segment *syn, u64 now)
     c->rcv_nxt = wrap_add32(syn->seq, 1);
     c->rcv_edge = wrap_add32(c->rcv_nxt, wnd);
     c->rcv_acked = c->rcv_nxt;
-    c->peer_mss = o->mss ? MAX(o->mss, (u16)TCP_MSS_LEAST) : (u16)TCP_MSS_DEFAULT;
+    c->peer_mss = o->mss ? (u16)MAX(o->mss, (u16)TCP_MSS_LEAST) : (u16)TCP_MSS_DEFAULT;
     c->scale_ok = o->scale != TCP_SCALE_NONE;
     c->snd_scale = c->scale_ok ? o->scale : 0;
     if (!c->scale_ok)

@@ -260,7 +260,7 @@ static bool send_new(struct tcb *c, u64 now)
     bool sent = false;
     if (tcp_flight(c) == 0)
         tcp_cwnd_restart(c, now);
-    for (;;) {
+    for (;;) { /* Bound: each turn sends some of what is queued. */
         u32 unsent = tcp_unsent(c), length;
         bool fin = c->fin_queued && !tcp_fin_sent(c);
         if (unsent == 0 && !fin)

@@ -17,6 +17,7 @@
 #include "pith/listing.h"
 #include "pith/output.h"
 #include "pith/spawn.h"
+#include "pith/strict.h"
 #include "pith/toolkit.h"
 #include "profile.h" /* PROFILE_CC, PROFILE_COMPILE, PROFILE_LINK: the Makefile's own flags */
 
@@ -24,7 +25,7 @@ enum { SOURCES_MAX = 256, JOBS_MAX = 8, WORDS_MAX = 64 + SOURCES_MAX };
 
 struct build {
     const char *dir, *bundle_dir;
-    bool quiet;
+    bool quiet, strict;
     char name[64];                /* of the appliance: the directory's */
     char image[PATH_MAX], scratch[PATH_MAX];
     char debug[PATH_MAX], linked[PATH_MAX]; /* the debug information, and its name until all is well */
@@ -43,16 +44,34 @@ struct hint {
     const char *seen, *advice;
 };
 
-/* What a message of the compiler or linker means here, and what to do about it. */
+#define NO_HEAP "there is no malloc: memory comes from arenas and pools (base/arena.h, base/pool.h)"
+#define NO_STDIO "there is no C library: text is written with base/fmt.h and say()"
+#define NUMBERS "to_u16(x) and its like (base/num.h) trap where x does not fit, (u16)x cuts on purpose"
+
+/* What a message of the compiler or linker means here, and what to do about it. What is
+ * said of all of a kind comes after what is said of one. */
 static const struct hint hints[] = {
     {"unsafe-buffer-usage", "views, not pointers: index and move through base/view.h, arrays through AT(); "
                             "see doc/safety.md"},
+    {"[-Werror,-Wunused-result]",
+     "an enum err is looked at: TRY() hands it on, a comparison with OK answers it"},
+    {"[-Werror,-Wvla]", "an array's length is a constant; memory of a size that is known at run time comes "
+                        "from an arena (base/arena.h)"},
+    {"[-Werror,-Wimplicit-int-conversion]", NUMBERS},
+    {"[-Werror,-Wshorten-64-to-32]", NUMBERS},
+    {"[-Werror,-Wsign-conversion]", NUMBERS},
+    {"undeclared function 'malloc'", NO_HEAP},
+    {"undeclared function 'calloc'", NO_HEAP},
+    {"undeclared function 'free'", NO_HEAP},
+    {"undeclared function 'printf'", NO_STDIO},
+    {"undeclared function 'snprintf'", NO_STDIO},
+    {"undeclared function", "an image has no C library: include the header of Pith that declares it"},
     {"undefined symbol: appliance_main", "main.c defines `enum err appliance_main(struct scope *root)`; "
                                          "see fiber/appliance.h"},
     {"undefined symbol: appliance_manifest", "main.c declares the image with APPLIANCE(.name = …); "
                                              "see sig/manifest.h"},
-    {"undefined symbol: malloc", "there is no malloc: memory comes from arenas and pools (base/arena.h)"},
-    {"undefined symbol: printf", "there is no C library: text is written with base/fmt.h and say()"},
+    {"undefined symbol: malloc", NO_HEAP},
+    {"undefined symbol: printf", NO_STDIO},
     {"undefined symbol:", "an image has no C library and no system calls: only what Pith's headers declare"},
     {"file not found", "includes are written from the root of Pith: #include \"fiber/appliance.h\""},
 };
@@ -81,7 +100,21 @@ static void tell_end(void)
         fprintf(stderr, "\r\033[K");
 }
 
-/* What the tool said, then at most one hint. */
+/* Each hint once, and none of a kind after one that was more to the point. */
+static void show_hints(struct view text)
+{
+    const struct hint *told = NULL;
+    for (const struct hint *h = hints; h < hints + COUNT(hints); h++) {
+        if (view_find_seq(text, view_z(h->seen)) == text.n)
+            continue;
+        if (told &&
+            (view_starts(view_z(told->seen), view_z(h->seen)) || strcmp(told->advice, h->advice) == 0))
+            continue;
+        fprintf(stderr, "pith: hint: %s\n", h->advice);
+        told = h;
+    }
+}
+
 static void show_messages(int fd)
 {
     struct view text = memory_file_map(fd);
@@ -89,11 +122,7 @@ static void show_messages(int fd)
         tell_end();
         fwrite(text.p, 1, text.n, stderr);
     }
-    for (size_t i = 0; i < COUNT(hints); i++)
-        if (view_find_seq(text, view_z(hints[i].seen)) < text.n) {
-            fprintf(stderr, "pith: hint: %s\n", hints[i].advice);
-            break;
-        }
+    show_hints(text);
     memory_file_unmap(text);
 }
 
@@ -178,7 +207,7 @@ static const char *object_of(const struct build *b, size_t i, char out[PATH_MAX]
 
 static int start_compile(const struct build *b, size_t i, struct job *j)
 {
-    static const char *const flags[] = {PROFILE_COMPILE};
+    static const char *const flags[] = {PROFILE_COMPILE}, *const narrow[] = {PROFILE_NARROW};
     char object[PATH_MAX], source[PATH_MAX], include[PATH_MAX + 2];
     struct words w = {0};
     bool here = strcmp(b->dir, ".") == 0;
@@ -186,6 +215,8 @@ static int start_compile(const struct build *b, size_t i, struct job *j)
     snprintf(include, sizeof include, "-I%s", b->toolkit.include);
     add(&w, PROFILE_CC);
     add_all(&w, flags, COUNT(flags));
+    if (b->strict)
+        add_all(&w, narrow, COUNT(narrow));
     add(&w, include);
     if (isatty(2))
         add(&w, "-fcolor-diagnostics");
@@ -395,6 +426,8 @@ static int build(struct build *b, const char *out)
         code = check_files(b);
     if (code == EXIT_OK)
         code = toolkit_find(&b->toolkit);
+    if (code == EXIT_OK && b->strict)
+        code = strict_check(&b->toolkit, b->dir);
     stop_tools_on_signals();
     if (code == EXIT_OK)
         code = make_image(b);
@@ -416,6 +449,7 @@ static int run_build(int argc, char **argv)
         {"output", required_argument, NULL, 'o'},
         {"bundle", required_argument, NULL, 'b'},
         {"quiet", no_argument, NULL, 'q'},
+        {"strict", no_argument, NULL, 's'},
         {0},
     };
     static struct build b;
@@ -429,6 +463,8 @@ static int run_build(int argc, char **argv)
             b.bundle_dir = optarg;
         else if (c == 'q')
             b.quiet = true;
+        else if (c == 's')
+            b.strict = true;
         else
             return bad_option(&command_build, c, options, argv);
     }
@@ -441,7 +477,7 @@ static int run_build(int argc, char **argv)
 const struct command command_build = {
     .name = "build",
     .summary = "compile a directory with main.c into an image",
-    .help = "usage: pith build [DIR] [-o FILE] [--bundle FILES]\n"
+    .help = "usage: pith build [DIR] [-o FILE] [--bundle FILES] [--strict]\n"
             "\n"
             "Compiles every .c file in DIR (here, if none is named) under the safety\n"
             "profile of all images, links it with what it calls of Pith, and seals it.\n"
@@ -450,6 +486,9 @@ const struct command command_build = {
             "\n"
             "  -o, --output FILE     where to write the image\n"
             "      --bundle FILES    put the files below that directory into the image\n"
+            "      --strict          refuse what Pith refuses in its own code: raw memory, casts to\n"
+            "                        pointers, numbers that are cut in silence, errors thrown away,\n"
+            "                        recursion and loops without a bound, assembly\n"
             "  -q, --quiet           say nothing when all is well\n"
             "\n"
             "Needs clang-19, lld-19 and llvm-19.\n",

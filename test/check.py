@@ -1,8 +1,8 @@
 """The rules of the house, looked at in seconds: make check.
 
 check.py [--text] [DIR]   looks at the tree DIR (default: this one), names every
-breach as FILE:LINE: what, and exits 1 if there is one; with --text it asks no other
-tool. What each rule is for stands in doc/testing.md. The rules are the tables below;
+breach as FILE:LINE: what, and exits 1 if there is one; with --text it asks no compiler
+or formatter. What each rule is for stands in doc/testing.md. The rules are the tables below;
 the code under them applies them.
 """
 
@@ -32,46 +32,25 @@ ROOMS = {
     "bench": None,
 }
 
-# Rooms whose code is in images. The strict ones may not touch raw memory either.
+# Rooms whose code is in images; the strict ones may not touch raw memory either. Their
+# rules are pith/rules.h, which `pith build --strict` asks of users as well.
 STRICT = ["wire", "net", "store", "lib", "appliance", "examples"]
 IMAGE = ["base", "sig", "fiber", "host/guest", "host/host.h"] + STRICT
 
 # Image code has no C library: the only headers that are not the house's.
 FREESTANDING = ["base/types.h"]
 
-RAW_MEMORY = (
-    r"(?:__builtin_)?(?:mem(?:cpy|move|set|cmp|chr|mem|ccpy)|bcopy|bzero"
-    r"|st(?:r|p)n?(?:len|cpy|cat|cmp|chr|rchr|str|dup|tok|spn|cspn|casecmp|lcat|lcpy))"
-)
-C_LIBRARY = (
-    r"malloc|calloc|realloc|free|alloca|aligned_alloc|v?s?n?printf|f(?:printf|puts|write|open)|puts|putchar"
-    r"|abort|exit|assert|qsort|atoi|strto(?:l|ul|ll|ull|d)|setjmp|longjmp|rand|time"
-)
 UNSAFE = r"gets|strcat|v?sprintf|system|popen|tmpnam|mktemp"
-
-OBJECT = r"(?:(?:struct|union|enum) \w+|void|char|[ui](?:8|16|32|64)|size_t|uintptr_t)"
 
 # (rooms, pattern over code without comments and strings, what to say)
 CALL = r"(?<![\w.>])(?:%s)\s*\("
 BANNED = [
-    (STRICT, CALL % RAW_MEMORY, "raw memory: use views and spans (base/view.h)"),
-    (IMAGE, CALL % C_LIBRARY, "C library in image code"),
     (["host", "pith"], CALL % UNSAFE, "a call without a bound or through a shell"),
-    (STRICT, r"\((?:const |volatile )*%s(?: const)? ?\*+\)\s*[\w&(*]" % OBJECT,
-     "cast between object pointers: CONTAINER goes down, views carry bytes"),
-    (STRICT, r"\b(?:__asm__|asm)\b", "assembly in a strict room"),
-    (STRICT, r"\b(?:no_sanitize|unsafe_buffer_usage)\b", "the profile has no exemption here"),
-    (STRICT, r"\bscope_open\s*\(|^\s*(?:static )?struct scope \w+\s*[;=\[]",
-     "a scope that no block ends: SCOPE(id, name), and pointers to it"),
-    (STRICT, r"\bchar \w+\[", "array of char: text is a literal of our own, or a view of bytes (u8)"),
     (["wire", "net", "store", "lib"], r"^static (?!inline)(?!.*\bconst\b)[^()]*[;=]",
      "state in a file: it hangs off what owns it"),
     (list(ROOMS), r"\btypedef\s+(?:struct|union|enum)\b", "typedef of a struct: write the tag"),
     (list(ROOMS), r"\bgoto\s+(?!fail|out|done|undo|close|free|end)\w+", "goto other than to the way out"),
 ]
-
-# A pointer and a length, or what SLICE declares of them, joined by hand; {0} is nothing.
-JOINED = r"\bstruct (?:view|span|%s)(?:\)|\s+\w+\s*=)\s*\{(?!0?\})"
 
 # Made by the build, in build/gen.
 GENERATED = ["filter.h", "filter_kvm.h", "profile.h", "shim_bytes.h", "template.h"]
@@ -89,6 +68,8 @@ C_FLAGS = [
     "-std=gnu11", "-I.", "-Ibuild/gen", "-D_GNU_SOURCE", "-fsyntax-only", "-Wall", "-Wextra", "-Werror",
     "-Wno-unused-function", "-Wno-unknown-pragmas", "-Wno-missing-field-initializers", "-Wno-attributes",
 ]
+
+HOUSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # ---- files --------------------------------------------------------------------
 
@@ -206,23 +187,30 @@ def look_at_size(path, lines):
             start = None
 
 
-def look_at_joints(path, code, slices):
-    """A length is what belongs to its pointer because only base/ puts the two together."""
-    if within(path, STRICT):
-        for match in re.finditer(JOINED % "|".join(slices), code):
-            complain(path, code.count("\n", 0, match.start()) + 1,
-                     "pointer and length joined: VIEW_OF, SPAN_OF, SLICE_OF, or parts of these")
-
-
-def look_at_code(path, text, slices):
+def look_at_code(path, text):
     code = code_only(text)
-    look_at_joints(path, code, slices)
     for rooms, pattern, what in BANNED:
         if not within(path, rooms):
             continue
         for match in re.finditer(pattern, code, flags=re.M):
             complain(path, code.count("\n", 0, match.start()) + 1, f"{what}: {match.group(0).strip()}")
     look_at_size(path, code.split("\n"))
+
+
+def look_at_rules(root, files):
+    """The rules that users' code is held to as well, by the same program."""
+    command = [os.path.join(HOUSE, "build/gen/rules")]
+    sources = [f for f in files if f.endswith((".c", ".h"))]
+    command += ["image", *(f for f in sources if within(f, IMAGE) and not within(f, STRICT))]
+    command += ["strict", *(f for f in sources if within(f, STRICT))]
+    try:
+        done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=False)
+    except OSError as error:
+        sys.exit(f"check: {error}; make check builds it")
+    if done.returncode not in (0, 1):
+        complain("pith/tool/rules.c", 1, f"ended with {done.returncode}")
+    for path, line, what in re.findall(r"^(.*?):(\d+): (.*)$", done.stdout, flags=re.M):
+        complain(path, int(line), what)
 
 
 # ---- asking other tools -----------------------------------------------------------
@@ -270,20 +258,18 @@ def shortened(output):
 
 def main():
     arguments = [a for a in sys.argv[1:] if a != "--text"]
-    root = arguments[0] if arguments else os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    root = arguments[0] if arguments else HOUSE
     files = tree(root)
     running = [(name, tool(root, files)) for name, tool in TOOLS if "--text" not in sys.argv]
-    texts = {}
     for path in files:
         with open(os.path.join(root, path), encoding="utf-8") as f:
-            texts[path] = f.read()
-    slices = sorted({name for text in texts.values() for name in re.findall(r"^SLICE\((\w+)", text, re.M)})
-    for path, text in texts.items():
+            text = f.read()
         look_at_text(path, text)
         if path.endswith((".c", ".h")) and room_of(path):
             look_at_includes(path, text, root)
             look_at_directives(path, text)
-            look_at_code(path, text, slices)
+            look_at_code(path, text)
+    look_at_rules(root, files)
     for path, line, what in sorted(complaints):
         print(f"{path}:{line}: {what}")
     failed = len(complaints)

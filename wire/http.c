@@ -319,7 +319,7 @@ static enum err note_field(struct parse *p, struct view name, struct http_field 
 static enum err field_lines(struct parse *p)
 {
     struct http_head *h = p->head;
-    for (;;) {
+    for (;;) { /* Bound: each turn takes a line off the head. */
         struct view rest = view_from(h->bytes, p->at);
         if (rest.n == 0)
             return ask_more(p, 431);

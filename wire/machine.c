@@ -120,7 +120,7 @@ static bool take_byte(struct view *v, u8 byte)
 bool machine_next_virtio(struct view *rest, u64 *at, u32 *irq)
 {
     const struct view key = VIEW("virtio_mmio.device=");
-    for (;;) {
+    for (;;) { /* Bound: each turn takes a key off the rest. */
         size_t found = view_find_seq(*rest, key);
         if (found == rest->n)
             return false;

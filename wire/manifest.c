@@ -162,7 +162,7 @@ enum err manifest_decode(const struct elf *e, struct manifest_whole *out, const 
 /* "192.0.2.1": four decimal numbers, no leading zeroes (RFC 6943 §3.1.1). */
 static bool ip_ok(struct view text)
 {
-    for (int parts = 1;; parts++) {
+    for (int parts = 1;; parts++) { /* Bound: each turn takes a part off the text. */
         struct view rest, part = view_cut(text, '.', &rest);
         u64 x;
         bool last = part.n == text.n;

@@ -31,7 +31,7 @@ static void decode_option(struct tcp_options *o, u8 kind, struct reader body)
         break;
     case OPTION_SCALE:
         if (n == 1)
-            o->scale = MIN(get_u8(&body), (u8)TCP_SCALE_MAX);
+            o->scale = (u8)MIN(get_u8(&body), (u8)TCP_SCALE_MAX);
         break;
     case OPTION_SACK_OK:
         o->sack_permitted = n == 0;

@@ -357,16 +357,16 @@ static enum err try(const struct attack *a)
         attack_store(a->place(), RET);
         attack_jump(a->place());
         break;
-    case READ_DOWN: /* page by page: the first that faults is a guard */
+    case READ_DOWN: /* Bound: page by page, the first that faults is a guard. */
         for (u64 at = a->place();; at -= PAGE)
             attack_load(at);
-    case READ_UP:
+    case READ_UP: /* Bound: the same. */
         for (u64 at = a->place();; at += PAGE)
             attack_load(at);
-    case WRITE_UP:
+    case WRITE_UP: /* Bound: the same. */
         for (u64 at = a->place();; at += PAGE)
             attack_store(at, 0);
-    case WRITE_DOWN:
+    case WRITE_DOWN: /* Bound: the same. */
         for (u64 at = a->place() - PAGE;; at -= PAGE)
             attack_store(at, 0);
     case ASK:
