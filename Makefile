@@ -272,12 +272,16 @@ $(B)/native/libpith.a: $(NATIVE_O)
 	llvm-ar-19 rcs $@ $^
 $(B)/test/%_test: $(B)/native/test/%_test.o $(B)/native/libpith.a
 	$(step)
-	$(CC) -no-pie -g $< $(B)/native/libpith.a -lz -o $@
+	$(CC) -no-pie -g $(filter %.o,$^) $(B)/native/libpith.a -lz -o $@
 
 # test/images/NAME/main.c: images that break rules, linked as the catalogue's are.
 TEST_IMAGES := $(patsubst test/images/%/main.c,$(B)/test/%.pith,$(wildcard test/images/*/main.c))
 $(TEST_IMAGES): $(B)/test/%.pith: $(B)/image/test/images/%/main.o $(IMAGE_O) $(B)/gen/seal
 	$(link-image)
+# test/conform/: what every host must do, as an image and, through sig/, on the simulator.
+$(B)/test/conform.pith: $(addprefix $(B)/image/test/conform/,signatures.o table.o)
+$(B)/test/conform_sim_test: $(B)/native/test/conform/signatures.o
+$(B)/coverage/test/conform_sim_test: $(B)/coverage.d/test/conform/signatures.o
 
 # test/planted/NAME/main.c: appliances that each go wrong in one way, beside the same in
 # plain C. make planted: what becomes of each, as build/planted.md and build/planted.json.

@@ -43,7 +43,8 @@ struct host_table {
     u64 (*clock_wall)(void);
 
     /* Receives at most `max` frames into the device's window, one after the other
-     * from its start; what it received before is overwritten. Answers how many. */
+     * from its start; what it received before is overwritten, by this or by wait.
+     * Answers how many. */
     i64 (*net_rx)(u32 device, struct host_rx *frames, u32 max);
 
     /* Transmits in order and answers how many frames it took; fewer than n: full. */

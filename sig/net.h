@@ -30,7 +30,7 @@ struct net_offload {
     u16 csum_offset; /* from csum_start */
 };
 
-/* A received frame, Ethernet header first. Valid until the next rx call. */
+/* A received frame, Ethernet header first. Valid until the next rx call or idle_until. */
 struct net_rx {
     struct view frame;
     struct net_offload offload;
@@ -58,7 +58,7 @@ struct net_dev {
 
 struct net_ops {
     /* Receives at most burst.n frames; answers how many. Frames handed out
-     * before are no longer valid. */
+     * before are no longer valid; nor are they once idle_until was called. */
     size_t (*rx)(struct net_dev *dev, struct net_rx_burst burst);
     /* Transmits in order; answers how many it took. When it took fewer, the rest
      * is the caller's to drop, and the device is full until idle_until reports it

@@ -9,7 +9,6 @@
 #include "host/process/internal.h"
 
 /* Guest-physical addresses, which nothing but the page tables knows. */
-#define TABLES_AT 0ull
 #define BELL_AT 0xd0000000ull /* no memory: a store there stops the guest */
 #define ALL_AT (4ull << 30)   /* process.all, moved up to lie in large pages as it does here */
 
@@ -19,8 +18,8 @@ struct machine {
     int vm, vcpu;
     struct kvm_run *run; /* shared with the kernel */
     struct shim_share *share;
-    u8 *tables;
-    size_t tables_n, tables_used; /* bytes */
+    struct area tables; /* of pages: the end of process.shim */
+    size_t tables_used; /* bytes */
     u64 tsc_khz;                  /* 0: the clock cannot be read in the guest */
 };
 
@@ -33,9 +32,15 @@ bool machine_open(char *error, size_t error_n);
  * with each; puts the processor before the image's first instruction. */
 bool machine_fill(const struct process_plan *plan, const struct host_boot *boot, char *error, size_t error_n);
 
+/* Bytes of process.shim besides the page tables: they come last in it. */
+size_t shim_size(const struct process_plan *plan);
+
+u64 physical_of(const void *p); /* of process.all */
+
 /* Page tables (tables.c): room for them, and entries. W^X is the caller's affair. */
 enum page_access { PAGE_READ = 0, PAGE_WRITE = 1, PAGE_EXECUTE = 2 };
-bool tables_open(struct view bundle);
+size_t tables_size(const struct process_plan *plan); /* bytes that are enough */
+void tables_open(u8 *p, size_t n);
 void tables_map(u64 at, u64 n, u64 physical, enum page_access access, bool large);
 bool tables_unmap(u64 page); /* false: it is part of a large page */
 

@@ -87,7 +87,7 @@ static bool add_memory(u32 slot, u64 physical, const void *p, size_t n, u32 flag
     return n == 0 || ioctl(machine.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0;
 }
 
-static u64 physical_of(const void *p)
+u64 physical_of(const void *p)
 {
     u64 base = (u64)process.all.p;
     return ALL_AT + base % LARGE_PAGE + ((u64)p - base);
@@ -124,12 +124,17 @@ static void map_memory(void)
     map_area(process.memory.p + small, process.memory.n - small, PAGE_WRITE, true);
 }
 
-static void map_shim(void)
+size_t shim_size(const struct process_plan *plan)
+{
+    return SHIM_SHARE_AT + sizeof(struct shim_share) + plan->devices_n * sizeof(struct shim_net);
+}
+
+static void map_shim(size_t n)
 {
     u8 *p = process.shim.p;
     map_area(p, SHIM_CODE_BYTES, PAGE_EXECUTE, false);
     tables_map((u64)p + SHIM_BELL_AT, ELF_PAGE, BELL_AT, PAGE_WRITE, false);
-    map_area(p + SHIM_SHARE_AT, process.shim.n - SHIM_SHARE_AT, PAGE_WRITE, false);
+    map_area(p + SHIM_SHARE_AT, n - SHIM_SHARE_AT, PAGE_WRITE, false);
 }
 
 /* The shim begins with its table, as offsets. */
@@ -145,10 +150,13 @@ static void put_shim(void)
     machine.share->devices_n = process.devices_n;
 }
 
-static bool fill_memory(struct view bundle)
+/* Each piece of memory given to the machine waits for all processors to have seen it, so
+ * there is one, and one for the bundle. */
+static bool fill_memory(const struct process_plan *plan)
 {
-    if (!tables_open(bundle))
-        return false;
+    size_t shim_n = shim_size(plan);
+    struct view bundle = plan->bundle;
+    tables_open(process.shim.p + shim_n, process.shim.n - shim_n);
     map_image(process.elf);
     map_area(process.stack.p, process.stack.n, PAGE_WRITE, false);
     map_area(process.info.p, process.info.n, PAGE_READ, false);
@@ -156,11 +164,10 @@ static bool fill_memory(struct view bundle)
     for (u32 i = 0; i < process.devices_n; i++)
         map_area(process.windows[i].p, process.windows[i].n, PAGE_WRITE, false);
     put_shim();
-    map_shim();
+    map_shim(shim_n);
     tables_map((u64)bundle.p, align_up(bundle.n, ELF_PAGE), physical_of_bundle(bundle), PAGE_READ, true);
-    return add_memory(0, TABLES_AT, machine.tables, machine.tables_n, 0) &&
-           add_memory(1, physical_of(process.all.p), process.all.p, process.all.n, 0) &&
-           add_memory(2, physical_of_bundle(bundle), bundle.p, bundle.n, KVM_MEM_READONLY);
+    return add_memory(0, physical_of(process.all.p), process.all.p, process.all.n, 0) &&
+           add_memory(1, physical_of_bundle(bundle), bundle.p, bundle.n, KVM_MEM_READONLY);
 }
 
 /* ---- the processor --------------------------------------------------------------- */
@@ -210,7 +217,7 @@ static bool set_modes(u64 cr4)
     s.ds = s.es = s.fs = s.gs = s.ss;
     s.idt.limit = s.gdt.limit = 0; /* no handler, and nothing to load a segment from */
     s.cr0 = CR0_BITS;
-    s.cr3 = TABLES_AT;
+    s.cr3 = physical_of(machine.tables.p);
     s.cr4 = cr4;
     s.efer = EFER_BITS;
     return ioctl(machine.vcpu, KVM_SET_SREGS, &s) == 0;
@@ -282,7 +289,7 @@ bool machine_fill(const struct process_plan *plan, const struct host_boot *boot,
         return refuse(error, error_n, "--host kvm: the processor cannot be described: %m");
     if (physical_of_bundle(plan->bundle) + plan->bundle.n > 1ull << address_bits)
         return refuse(error, error_n, "--host kvm: more memory than the processor can address; see --mem");
-    if (!fill_memory(plan->bundle))
+    if (!fill_memory(plan))
         return refuse(error, error_n, "--host kvm: no memory for the virtual machine: %m");
     if (!set_modes(cr4) || !set_registers(boot) || !set_vectors(xcr0))
         return refuse(error, error_n, "--host kvm: the processor cannot be set: %m");

@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,7 +43,8 @@ static struct shim_net *net_of(u64 device)
  * them that it closed faults here, which is reported as the guest's. */
 static bool is_guests(const struct host_iov *part)
 {
-    const struct area areas[] = {process.all, {(u8 *)(uintptr_t)process.bundle.p, process.bundle.n}};
+    const struct area guests = {process.all.p, (u64)(machine.tables.p - process.all.p)};
+    const struct area areas[] = {guests, {(u8 *)(uintptr_t)process.bundle.p, process.bundle.n}};
     for (size_t i = 0; i < COUNT(areas); i++) {
         u64 from = (u64)part->p - (u64)areas[i].p;
         if (from <= areas[i].n && part->n <= areas[i].n - from)
@@ -270,9 +270,8 @@ void kvm_run(const struct process_plan *plan, char *error, size_t error_n)
 {
     struct sandbox sandbox = {filter_kvm, COUNT(filter_kvm), -1};
     const struct host_boot *boot;
-    const size_t shim_n =
-        SHIM_SHARE_AT + sizeof(struct shim_share) + plan->devices_n * sizeof(struct shim_net);
-    if (!machine_open(error, error_n) || !process_load(plan, shim_n, &boot, error, error_n) ||
+    if (!machine_open(error, error_n) ||
+        !process_load(plan, shim_size(plan) + tables_size(plan), &boot, error, error_n) ||
         !machine_fill(plan, boot, error, error_n))
         return;
     set_clock();

@@ -1,8 +1,6 @@
 /* The guest's page tables (AMD64 Architecture Programmer's Manual, volume 2, 5.3): four
- * levels, in memory of their own that no entry of theirs leads to. Accessed and dirty
+ * levels, in memory that no entry of theirs leads to. Accessed and dirty
  * bits are set from the start, so that the processor has nothing to write there. */
-#include <sys/mman.h>
-
 #include "base/num.h"
 #include "host/kvm/internal.h"
 
@@ -25,30 +23,36 @@ static size_t tables_for(u64 n, bool small)
     return last + (n >> GIB_SHIFT) + 2 + (n >> TOP_SHIFT) + 2;
 }
 
-bool tables_open(struct view bundle)
+/* What process.all comes to is not known before it is laid out: less than this. */
+size_t tables_size(const struct process_plan *plan)
 {
-    machine.tables_n = (1 + tables_for(process.all.n, true) + tables_for(bundle.n, false)) * ELF_PAGE;
+    enum { REST_BYTES = 1 << 20 }; /* stack, boot record, guard pages */
+    u64 all = plan->elf->span + plan->memory_n + shim_size(plan) + REST_BYTES;
+    return (1 + tables_for(all, true) + tables_for(plan->bundle.n, false)) * ELF_PAGE;
+}
+
+void tables_open(u8 *p, size_t n)
+{
+    machine.tables = (struct area){p, n};
     machine.tables_used = ELF_PAGE;
-    machine.tables = mmap(NULL, machine.tables_n, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return machine.tables != MAP_FAILED;
 }
 
 /* The entry for `at` whose pages have 2^shift bytes. The tables above it are made as
  * needed; NULL when one of them is missing and `make` is not set, or is a large page. */
 static u64 *entry_of(u64 at, unsigned shift, bool make)
 {
-    u64 *table = (u64 *)machine.tables;
+    u64 *table = (u64 *)machine.tables.p;
     for (unsigned s = TOP_SHIFT; s > shift; s -= LEVEL_BITS) {
         u64 *entry = &table[(at >> s) % ENTRIES];
         if (*entry == 0 && make) {
-            must(machine.tables_used < machine.tables_n);
-            *entry = (TABLES_AT + machine.tables_used) | PRESENT | WRITABLE | USER | ACCESSED;
+            must(machine.tables_used < machine.tables.n);
+            *entry =
+                physical_of(machine.tables.p + machine.tables_used) | PRESENT | WRITABLE | USER | ACCESSED;
             machine.tables_used += ELF_PAGE;
         }
         if (*entry == 0 || (*entry & LARGE))
             return NULL;
-        table = (u64 *)(machine.tables + ((*entry & ADDRESS) - TABLES_AT));
+        table = (u64 *)(machine.tables.p + ((*entry & ADDRESS) - physical_of(machine.tables.p)));
     }
     return &table[(at >> shift) % ENTRIES];
 }
