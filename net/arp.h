@@ -23,9 +23,8 @@ enum {
 };
 
 enum {
-    NEIGHBOR_BROADCAST = 0,         /* its index in the table */
-    NEIGHBOR_NONE = UINT32_MAX,     /* not resolved yet */
-    NEIGHBOR_LOST = UINT32_MAX - 1, /* the route's own address is no longer ours */
+    NEIGHBOR_BROADCAST = 0,     /* its index in the table */
+    NEIGHBOR_NONE = UINT32_MAX, /* not resolved yet */
 };
 
 enum neighbor_state {

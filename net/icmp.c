@@ -77,7 +77,7 @@ static enum err meaning(const struct icmp *m)
 void icmp_report(struct stack *s, struct view packet, enum err e, u16 mtu, u64 now)
 {
     struct ipv4 h = {0};
-    if (ipv4_decode_quoted(packet, &h) != OK || h.src != s->ip || !s->ip || h.offset > 0)
+    if (ipv4_decode_quoted(packet, &h) != OK || h.src != s->ip || h.offset > 0)
         return;
     if (h.payload.n < ICMP_QUOTE_MIN || (e == ERR_TOO_BIG && (!h.dont_fragment || h.length <= mtu)))
         return;

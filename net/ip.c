@@ -28,10 +28,6 @@ static bool is_nobody(u32 ip)
 static void look_up(struct stack *s, struct ip_route *r)
 {
     r->epoch = s->epoch;
-    if (ip_to4(r->local) != s->ip) {
-        r->neighbor = NEIGHBOR_LOST;
-        return;
-    }
     r->neighbor = arp_find(s, r->next_hop);
     r->mtu = path_mtu(s, ip_to4(r->remote));
 }

@@ -56,9 +56,6 @@ static void to_link(struct ip_tx *t, struct ip_route *route, struct net_offload 
     if (likely(n)) {
         eth_store(SPAN_OF(t->frame), n->mac, s->mac, ETH_IPV4);
         link_commit(t, headers_n, offload);
-    } else if (route->neighbor == NEIGHBOR_LOST) {
-        count_event(&s->stats.tx_dropped);
-        ip_tx_drop(t);
     } else {
         arp_wait(s, route->next_hop, t, headers_n, offload, now);
     }

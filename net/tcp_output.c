@@ -303,8 +303,6 @@ static bool send_tail_probe(struct tcb *c, u64 now)
 
 bool tcp_transmit(struct tcb *c, u64 now)
 {
-    if (c->state == TCP_CLOSED)
-        return true;
     if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
         return !c->syn_due || send_syn(c, now);
     /* Persist fills a small window with what fits (the override timer of RFC 9293

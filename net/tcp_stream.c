@@ -172,7 +172,7 @@ static void hold(struct stream *s, bool on)
 {
     struct tcb *c = conn(s);
     c->held = on;
-    if (!on && tcp_unsent(c) > 0)
+    if (!on && c->state != TCP_CLOSED && tcp_unsent(c) > 0)
         tcp_want_output(c);
 }
 
