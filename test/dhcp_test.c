@@ -295,6 +295,12 @@ static void nonsense(void *arg)
     struct dhcp_message ack = answer_to(&m, DHCP_ACK);
     m2 = ack, m2.yiaddr++, reply(p, &m2, OFFERED);
     m2 = ack, m2.lease_s = 0, reply(p, &m2, OFFERED);
+    m2 = ack, m2.yiaddr = IP4(127, 0, 0, 1), reply(p, &m2, OFFERED);
+    m2 = ack, m2.type = DHCP_NAK, m2.server++, reply(p, &m2, OFFERED); /* by another server */
+    m2 = ack, m2.type = DHCP_OFFER, reply(p, &m2, OFFERED);
+    struct stream *stream;
+    struct endpoint elsewhere = {ip4(SERVER), 80};
+    CHECK_EQ(dialer_dial(tcp_dialer(p->stack), elsewhere, &stream, peer_after(1)), ERR_UNREACHABLE);
     CHECK(fiber_sleep_ns(NS_PER_MS) == OK);
     CHECK_EQ(p->stack->dhcp.state, DHCP_REQUESTING);
     reply(p, &ack, OFFERED);

@@ -495,7 +495,46 @@ static void any_bytes(void *arg)
     stack_close(p->stack);
 }
 
+/* What the link hands up and no floor above should see. */
+static void frames_of_others(void *arg)
+{
+    (void)arg;
+    struct stack_config config = peer_config();
+    struct peer *p = peer_start(&config, 0);
+    u8 frame[64];
+    static const struct {
+        u64 dst, src;
+        u16 type;
+        u8 n;
+        bool malformed;
+    } frames[] = {
+        {0, 2, ETH_IPV4, 10, true},               /* no whole header */
+        {0, 0x010000000002, ETH_IPV4, 60, true},  /* from a group */
+        {0x01005e000001, 2, ETH_IPV4, 60, false}, /* for another group */
+        {0, 2, 0x86dd, 60, false},                /* another protocol */
+        {0, 2, ETH_ARP, 20, true},
+    };
+    for (size_t i = 0; i < COUNT(frames); i++) {
+        struct stack_stats before = stack_stats(p->stack);
+        struct writer w = writer_of(SPAN_OF(frame));
+        u64 dst = AT(frames, i).dst ? AT(frames, i).dst : eth_mac(VIEW_OF(p->stack_dev->mac));
+        eth_encode(&w, &(struct eth){.dst = dst, .src = AT(frames, i).src, .type = AT(frames, i).type});
+        put_zeroes(&w, 46);
+        sim_send(p->dev, view_first(written(&w), AT(frames, i).n));
+        CHECK(fiber_sleep_ns(NS_PER_MS) == OK);
+        struct stack_stats after = stack_stats(p->stack);
+        CHECK_EQ(after.rx_malformed - before.rx_malformed, AT(frames, i).malformed);
+        CHECK_EQ(after.rx_dropped - before.rx_dropped, !AT(frames, i).malformed);
+    }
+    stack_close(p->stack);
+}
+
 static u32 all = SIM_FEATURES, none = 0;
+
+TEST(frames_that_are_not_ours_are_dropped)
+{
+    sim_run(15, frames_of_others, NULL);
+}
 
 TEST(martians_are_dropped)
 {
@@ -555,9 +594,9 @@ TEST(any_bytes_are_survived)
     sim_run(13, any_bytes, NULL);
 }
 
-TESTS(CASE(martians_are_dropped), CASE(options_are_skipped), CASE(fragments_come_in_any_order),
-      CASE(overlapping_fragments_condemn_their_datagram), CASE(unfinished_datagrams_are_bounded),
-      CASE(a_missing_fragment_is_reported), CASE(datagrams_of_any_size_go_out),
-      CASE(without_help_of_the_device), CASE(through_the_smallest_mtu), CASE(checksums_over_odd_parts),
-      CASE(paths_are_learned_and_forgotten), CASE(paths_are_bounded), CASE(configurations_are_checked),
-      CASE(any_bytes_are_survived))
+TESTS(CASE(frames_that_are_not_ours_are_dropped), CASE(martians_are_dropped), CASE(options_are_skipped),
+      CASE(fragments_come_in_any_order), CASE(overlapping_fragments_condemn_their_datagram),
+      CASE(unfinished_datagrams_are_bounded), CASE(a_missing_fragment_is_reported),
+      CASE(datagrams_of_any_size_go_out), CASE(without_help_of_the_device), CASE(through_the_smallest_mtu),
+      CASE(checksums_over_odd_parts), CASE(paths_are_learned_and_forgotten), CASE(paths_are_bounded),
+      CASE(configurations_are_checked), CASE(any_bytes_are_survived))

@@ -146,13 +146,29 @@ SCENARIO(simultaneous_open_with_crossing_syn_acks)
     CHECK(peer_end(p));
 }
 
+SCENARIO(a_simultaneous_open_is_refused)
+{
+    struct scope scope;
+    struct dialling d;
+    CHECK(dial(p, &scope, &d));
+    peer_send(p, (struct tcp_segment){.seq = p->seq, .flags = TCP_SYN, .window = 100}, VIEW_NONE);
+    CHECK(peer_expect(p, TCP_SYN | TCP_ACK, 100));
+    peer_send(p, (struct tcp_segment){.seq = p->seq + 1, .flags = TCP_RST}, VIEW_NONE);
+    CHECK_EQ(scope_join(&scope, FOREVER), OK);
+    CHECK_EQ(d.e, ERR_REFUSED);
+    CHECK(peer_clean(p));
+    stack_close(p->stack);
+}
+
 SCENARIO(dialling_is_refused)
 {
     struct scope scope;
     struct dialling d;
     CHECK(dial(p, &scope, &d));
     peer_send(p, (struct tcp_segment){.seq = 1, .ack = p->ack - 1, .flags = TCP_RST | TCP_ACK}, VIEW_NONE);
-    CHECK(peer_quiet(p, 10)); /* an RST for something else is not believed */
+    peer_send(p, (struct tcp_segment){.seq = 1, .flags = TCP_RST}, VIEW_NONE);
+    peer_send(p, (struct tcp_segment){.seq = 1, .ack = p->ack, .flags = TCP_ACK}, VIEW_NONE);
+    CHECK(peer_quiet(p, 10)); /* an RST for something else is not believed, nor is an ACK alone */
     CHECK_EQ(d.e, ERR_COUNT);
     peer_send(p, (struct tcp_segment){.ack = p->ack, .flags = TCP_RST | TCP_ACK}, VIEW_NONE);
     CHECK_EQ(scope_join(&scope, FOREVER), OK);
@@ -316,6 +332,24 @@ SCENARIO(held_bytes_leave_in_whole_segments)
     CHECK(peer_expect(p, TCP_ACK, 10));
     CHECK_EQ(p->in.payload.n, 540);
     CHECK(peer_end(p));
+}
+
+/* The connection ended while bytes were held: to let go of them sends nothing any more, and
+ * leaves nothing in the queue of those who want to send. */
+SCENARIO(held_bytes_of_a_connection_that_is_over)
+{
+    CHECK(peer_open(p, 5000));
+    stream_hold(p->stream, true);
+    CHECK_EQ(stream_write(p->stream, text_of(1000), STREAM_COPY, FOREVER), OK);
+    (void)fiber_sleep_ns(NS_PER_MS);
+    peer_send(p, (struct tcp_segment){.seq = p->seq, .flags = TCP_RST}, VIEW_NONE);
+    (void)fiber_sleep_ns(NS_PER_MS);
+    CHECK_EQ(stream_status(p->stream), ERR_RESET);
+    stream_hold(p->stream, false);
+    CHECK(list_empty(&stack_tcp(p->stack)->output));
+    stream_close(p->stream);
+    CHECK(peer_clean(p) && peer_quiet(p, 100));
+    stack_close(p->stack);
 }
 
 /* The ACK that opened the window again was lost: the hold does not keep us from asking. */
@@ -499,6 +533,13 @@ SCENARIO(text_for_a_closed_stream_is_answered_with_reset)
     peer_say(p, TCP_ACK, VIEW("later"));
     CHECK(peer_expect(p, TCP_RST | TCP_ACK, 100));
     CHECK(peer_clean(p));
+    CHECK(peer_open(p, 5001));
+    stream_close(p->stream);
+    CHECK(peer_expect(p, TCP_ACK | TCP_FIN, 10));
+    p->ack++;
+    peer_say(p, TCP_ACK, VIEW("with the ACK of our FIN"));
+    CHECK(peer_expect(p, TCP_RST | TCP_ACK, 100));
+    CHECK(peer_clean(p));
     stack_close(p->stack);
 }
 
@@ -535,12 +576,23 @@ SCENARIO(lost_syn_ack_is_sent_again_and_given_up)
     stack_close(p->stack);
 }
 
+/* … and nobody else: who was accepted stays. */
 SCENARIO(a_closed_listener_resets_who_waits)
 {
+    CHECK(peer_open(p, 4999));
+    struct stream *accepted = p->stream;
+    u32 seq = p->seq, ack = p->ack;
     CHECK(peer_open_with(p, 5000, (struct tcp_options){.mss = 1460, .scale = TCP_SCALE_NONE}));
     (void)fiber_sleep_ns(NS_PER_MS);
     listener_close(p->listener);
     CHECK(peer_expect(p, TCP_RST | TCP_ACK, 100));
+    CHECK_EQ(stack_stats(p->stack).tcp_open, 1);
+    p->port = 4999;
+    p->seq = seq;
+    p->ack = ack;
+    peer_say(p, TCP_ACK, VIEW("here"));
+    CHECK_EQ(stream_wait(accepted, 3, after_ms(10)), OK);
+    stream_abort(accepted);
     CHECK(peer_clean(p));
     CHECK_EQ(listener_accept(p->listener, &p->stream, after_ms(10)), ERR_CLOSED);
     stack_close(p->stack);
@@ -548,14 +600,15 @@ SCENARIO(a_closed_listener_resets_who_waits)
 
 TESTS(CASE(three_way_handshake_and_text_both_ways), CASE(peer_closes_first), CASE(we_close_first_and_wait),
       CASE(simultaneous_close), CASE(simultaneous_open), CASE(simultaneous_open_with_crossing_syn_acks),
-      CASE(dialling_is_refused), CASE(nobody_answers_the_dial), CASE(half_close_by_us),
-      CASE(half_close_by_the_peer), CASE(closed_window_is_probed_and_reopens),
+      CASE(a_simultaneous_open_is_refused), CASE(dialling_is_refused), CASE(nobody_answers_the_dial),
+      CASE(half_close_by_us), CASE(half_close_by_the_peer), CASE(closed_window_is_probed_and_reopens),
       CASE(a_window_that_stays_small_is_used_all_the_same),
       CASE(a_slow_reader_closes_the_window_and_tells_when_it_opens),
       CASE(second_segment_is_acknowledged_at_once_one_alone_after_40_ms),
-      CASE(held_bytes_leave_in_whole_segments), CASE(a_closed_window_is_probed_while_bytes_are_held),
-      CASE(text_out_of_order_is_put_in_order), CASE(keepalive_asks_and_gives_up),
-      CASE(a_closed_stream_does_not_wait_for_ever), CASE(a_closed_stream_waits_for_the_peer_in_a_record),
-      CASE(a_record_of_a_closed_stream_ends), CASE(time_wait_is_over_after_a_quiet_month),
-      CASE(text_for_a_closed_stream_is_answered_with_reset), CASE(nobody_listens),
-      CASE(lost_syn_ack_is_sent_again_and_given_up), CASE(a_closed_listener_resets_who_waits))
+      CASE(held_bytes_leave_in_whole_segments), CASE(held_bytes_of_a_connection_that_is_over),
+      CASE(a_closed_window_is_probed_while_bytes_are_held), CASE(text_out_of_order_is_put_in_order),
+      CASE(keepalive_asks_and_gives_up), CASE(a_closed_stream_does_not_wait_for_ever),
+      CASE(a_closed_stream_waits_for_the_peer_in_a_record), CASE(a_record_of_a_closed_stream_ends),
+      CASE(time_wait_is_over_after_a_quiet_month), CASE(text_for_a_closed_stream_is_answered_with_reset),
+      CASE(nobody_listens), CASE(lost_syn_ack_is_sent_again_and_given_up),
+      CASE(a_closed_listener_resets_who_waits))

@@ -1,4 +1,5 @@
 /* sig/stream.h over TCP: what each call answers, in each state of a connection. */
+#include "net/internal.h"
 #include "test/tcp_pair.h"
 
 #define WORLD(name)                                      \
@@ -196,7 +197,59 @@ WORLD(static_data_needs_no_buffer)
     stream_close(p->client);
 }
 
-TESTS(CASE(names_of_both_ends), CASE(listening_has_its_errors), CASE(room_shrinks_and_returns),
+/* Static bytes cost a block a piece: a writer of many waits for the ACKs of the first. */
+WORLD(static_writes_wait_for_blocks)
+{
+    enum { PIECE = 600, PIECES = 1000 };
+    static u8 bytes[PIECE * PIECES];
+    u32 waited = 0;
+    CHECK(pair_connect(p));
+    for (size_t i = 0; i < sizeof bytes; i++)
+        AT(bytes, i) = pattern_at(i);
+    sim_unplug(p->b_dev, true); /* no ACK, for now */
+    for (size_t i = 0; i < PIECES; i++) {
+        struct view piece = view_sub(VIEW_OF(bytes), i * PIECE, PIECE);
+        enum err e = stream_write(p->server, piece, STREAM_STATIC, after_ms(waited ? 10000 : 10));
+        if (e == ERR_TIMEOUT && !waited++) {
+            sim_unplug(p->b_dev, false);
+            i--;
+            continue;
+        }
+        CHECK_OK(e);
+        while (waited && stream_buffered(p->client) > 0) {
+            struct view got;
+            CHECK(stream_pieces(p->client, (struct stream_pieces){&got, 1}) == 1);
+            stream_consume(p->client, got.n);
+        }
+    }
+    CHECK_EQ(waited, 1);
+    stream_abort(p->server);
+    stream_abort(p->client);
+}
+
+/* The path has become narrow, which one segment does not know yet: it goes in fragments. */
+WORLD(a_segment_that_the_path_no_longer_carries)
+{
+    u8 got[1400];
+    CHECK(pair_connect(p));
+    for (size_t at = 0; at < sizeof got; at += 700) /* two blocks, so two parts */
+        CHECK_OK(pattern_write(p->server, at, 700, 700, STREAM_COPY));
+    path_learn(p->a, 0x0a000002, 600, clock_mono_ns());
+    CHECK_OK(stream_wait(p->client, sizeof got - 1, after_ms(1000)));
+    struct view pieces[8];
+    size_t n = stream_pieces(p->client, (struct stream_pieces){pieces, 8}), at = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < pieces[i].n; j++)
+            CHECK(pieces[i].p[j] == pattern_at(at++));
+    CHECK_EQ(at, sizeof got);
+    CHECK_EQ(stack_stats(p->a).tcp_retransmits, 0);
+    CHECK_EQ(CONTAINER(p->server, struct tcb, stream)->mss, 600 - 40 - 12);
+    stream_abort(p->server);
+    stream_abort(p->client);
+}
+
+TESTS(CASE(static_writes_wait_for_blocks), CASE(a_segment_that_the_path_no_longer_carries),
+      CASE(names_of_both_ends), CASE(listening_has_its_errors), CASE(room_shrinks_and_returns),
       CASE(a_full_stream_blocks_its_writer), CASE(after_a_reset_every_call_says_so),
       CASE(after_a_finish_there_is_nothing_to_write), CASE(closed_while_the_peer_still_may_send),
       CASE(a_cancelled_dial_leaves_nothing), CASE(an_unreachable_host_ends_the_dial),
