@@ -22,6 +22,28 @@ IN_WORLD(a_head_must_come_in_time)
     stream_close(silent);
 }
 
+/* Nobody else wakes the server up for its sake. */
+IN_WORLD(one_that_is_alone_and_silent_is_closed)
+{
+    struct stream *s = dial();
+    u64 start = loop_now();
+    answer_n = 0;
+    CHECK(read_until(s, NULL) && answer_n == 0);
+    CHECK(loop_now() - start >= 20 * NS_PER_S && loop_now() - start <= 22 * NS_PER_S);
+    stream_close(s);
+}
+
+IN_WORLD(one_that_is_alone_and_idle_is_closed)
+{
+    struct stream *s = dial();
+    answer_n = 0;
+    CHECK(send_text(s, "GET /slow" H "\r\n") && read_until(s, "slow"));
+    u64 start = loop_now();
+    CHECK(read_until(s, NULL));
+    CHECK(loop_now() - start >= 60 * NS_PER_S && loop_now() - start <= 62 * NS_PER_S);
+    stream_close(s);
+}
+
 IN_WORLD(a_body_must_move)
 {
     struct stream *s = dial();
@@ -289,8 +311,10 @@ TEST(a_stop_has_an_end)
         (struct sim_pipe_options){0});
 }
 
-TESTS(CASE(a_head_must_come_in_time), CASE(a_body_must_move), CASE(an_answer_must_move_on_the_whole),
-      CASE(an_idle_connection_is_closed), CASE(a_peer_that_does_not_read_holds_nobody_up),
+TESTS(CASE(a_head_must_come_in_time), CASE(one_that_is_alone_and_silent_is_closed),
+      CASE(one_that_is_alone_and_idle_is_closed), CASE(a_body_must_move),
+      CASE(an_answer_must_move_on_the_whole), CASE(an_idle_connection_is_closed),
+      CASE(a_peer_that_does_not_read_holds_nobody_up),
       CASE(requests_wait_for_a_worker_and_are_shed_beyond_that),
       CASE(a_request_waits_no_longer_than_for_a_worker), CASE(no_request_breaks_a_line_of_the_log),
       CASE(at_the_connection_limit_the_longest_idle_makes_room),

@@ -324,6 +324,8 @@ void http_conn_open(struct http_server *s, struct stream *stream, u64 now)
     c->state = HTTP_READING;
     enter(c, HTTP_READING, now);
     stream_watch(stream, &s->ready);
+    if (list_first(&AT(s->states, HTTP_READING)) == &c->link)
+        s->ready.wake(&s->ready); /* the dispatcher may be waiting for none, without a deadline */
 }
 
 void http_conn_expired(struct http_conn *c, u64 now)
