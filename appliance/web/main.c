@@ -7,7 +7,7 @@
 #include "net/stack.h"
 
 APPLIANCE(.name = "web", .about = "serves a directory of files over HTTP", .flags = MANIFEST_BUNDLE,
-          .mem_kib = 4096, .mem_min_kib = 2048, .stack_kib = 16, .fibers = 24, .connections = 1072);
+          .mem_kib = 4096, .mem_min_kib = 2304, .stack_kib = 16, .fibers = 24, .connections = 1072);
 
 DEVICE(service, DEVICE_NET, .rx_kib = 256);
 KEY(port, KEY_NUMBER, "80", "TCP port to listen on", .min = 1, .max = 65535);
