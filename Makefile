@@ -127,7 +127,7 @@ images: $(APPLIANCES:%=$(B)/%.pith)
 # The image keeps its symbols; its debug information lies beside it.
 define link-image
 $(step)
-$(CC) $(IMAGE_LINK) $(filter $(B)/image/appliance/% $(B)/image/test/%,$^) \
+$(CC) $(IMAGE_LINK) $(filter $(B)/image/appliance/% $(B)/image/examples/% $(B)/image/test/%,$^) \
     -Wl,--start-lib $(IMAGE_O) -Wl,--end-lib -o $(@:.pith=.debug)
 $(IMAGE_FINISH) $(@:.pith=.debug) $@
 $(B)/gen/seal $@
@@ -330,8 +330,8 @@ format:
 # test/fuzz/NAME.c, one a decoder: what would trap in an image ends the run, and so
 # does what only the address sanitizer sees. make fuzz SECONDS=600: each so long.
 
-FUZZ := $(CC) $(DIALECT) $(WARN) -Wno-missing-prototypes -O1 -g -D_GNU_SOURCE -fno-omit-frame-pointer \
-        $(CHECKS) -fsanitize=fuzzer-no-link,address
+FUZZ_CC := $(CC) $(DIALECT) $(WARN) -Wno-missing-prototypes -g -D_GNU_SOURCE -fno-omit-frame-pointer $(CHECKS)
+FUZZ := $(FUZZ_CC) -O1 -fsanitize=fuzzer-no-link,address
 FUZZ_O := $(patsubst %.c,$(B)/fuzz.d/%.o,$(filter-out base/mem.c,$(wildcard base/*.c wire/*.c)))
 FUZZERS := $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/*.c))
 SECONDS := 60
@@ -345,7 +345,8 @@ $(B)/fuzz/%: $(B)/fuzz.d/test/fuzz/%.o $(FUZZ_O)
 	$(CC) -g -fsanitize=fuzzer,address $^ -o $@
 # test/fuzz/whole/NAME.c: whole stacks and servers on the simulator, without the address
 # sanitizer, which does not know of fibers' stacks.
-WHOLE := $(FUZZ:%,address=%)
+# They are guided by what is reached alone: what is compared costs half of the time.
+WHOLE := $(FUZZ_CC) -O2 -fsanitize-coverage=inline-8bit-counters,pc-table
 WHOLE_O := $(NATIVE_C:%.c=$(B)/whole.d/%.o) $(patsubst %.S,$(B)/whole.d/%.o,$(wildcard fiber/*.S))
 FUZZERS += $(patsubst test/fuzz/whole/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/whole/*.c))
 $(B)/whole.d/%.o: %.c | test-packages
@@ -360,6 +361,42 @@ $(B)/whole.d/libpith.a: $(WHOLE_O)
 $(B)/fuzz/%: $(B)/whole.d/test/fuzz/whole/%.o $(B)/whole.d/libpith.a
 	$(step)
 	$(CC) -no-pie -g -fsanitize=fuzzer $^ -lz -o $@
+# Whole images under the fuzz host (host/fuzz): image_NAME with the image linked in, so that
+# coverage guides; release_NAME runs the file that is released. NAME.pith beside them is that
+# file. The image's data get sections of their own, as they are put back before each session.
+FUZZ_IMAGES := web echo hello greeter proxy
+FUZZ_HOST_O := $(patsubst %.c,$(B)/whole.d/%.o,$(filter-out %/load.c %/linked.c,$(wildcard host/fuzz/*.c))) \
+               $(addprefix $(B)/whole.d/,host/fuzz/load.o test/fuzz/image/session.o)
+GUEST_O := $(patsubst %.c,$(B)/whole.d/%.o,$(wildcard host/guest/*.c)) $(B)/whole.d/host/guest/call.o
+FUZZERS += $(FUZZ_IMAGES:%=$(B)/fuzz/image_%) $(FUZZ_IMAGES:%=$(B)/fuzz/release_%)
+FUZZ_MAIN_O = $(patsubst %.c,$(B)/whole.d/%.o,$(wildcard appliance/$*/*.c examples/$*/*.c))
+$(B)/whole.d/image_%.o: $$(FUZZ_MAIN_O) $(GUEST_O) $(B)/whole.d/libpith.a
+	$(step)
+	ld.lld-19 -r $^ -o $@
+	llvm-objcopy-19 --rename-section .data=image_data --rename-section .bss=image_bss $@
+LINKED_O := $(addprefix $(B)/whole.d/,host/fuzz/linked.o test/fuzz/image/linked.o)
+$(B)/fuzz/image_%: $(B)/whole.d/image_%.o $(LINKED_O) $(FUZZ_HOST_O) $(B)/whole.d/libpith.a \
+                   $(B)/fuzz/image_%.pith
+	$(step)
+	$(CC) -no-pie -g -fsanitize=fuzzer $(filter-out %.pith,$^) -o $@
+$(B)/fuzz/release_%: $(B)/whole.d/test/fuzz/image/release.o $(FUZZ_HOST_O) $(B)/whole.d/libpith.a \
+                     $(B)/fuzz/release_%.pith
+	$(step)
+	$(CC) -no-pie -g -fsanitize=fuzzer $(filter-out %.pith,$^) -o $@
+$(B)/fuzz/image_%.pith: $(B)/fuzz/%.pith
+	ln -f $< $@
+$(B)/fuzz/release_%.pith: $(B)/fuzz/%.pith
+	ln -f $< $@
+$(B)/fuzz/web.pith: $(B)/web.pith $(B)/pith test/fuzz/seeds.py
+	$(step)
+	python3 test/fuzz/seeds.py $(B)/fuzz/seeds $(B)/fuzz/site
+	$(B)/pith bundle $< $(B)/fuzz/site -o $@
+$(B)/fuzz/echo.pith $(B)/fuzz/hello.pith: $(B)/fuzz/%.pith: $(B)/%.pith
+	$(step)
+	cp $< $@
+$(B)/fuzz/greeter.pith $(B)/fuzz/proxy.pith: \
+    $(B)/fuzz/%.pith: $(B)/image/examples/%/main.o $(IMAGE_O) $(B)/gen/seal
+	$(link-image)
 fuzzers: $(FUZZERS)
 fuzz: fuzzers
 	@sh test/fuzz/run $(SECONDS)
@@ -369,7 +406,7 @@ fuzz: fuzzers
 
 COVERAGE := $(NATIVE) -fprofile-instr-generate -fcoverage-mapping
 COVERAGE_O := $(NATIVE_C:%.c=$(B)/coverage.d/%.o) $(patsubst %.S,$(B)/coverage.d/%.o,$(wildcard fiber/*.S))
-COVERED := $(TESTS:$(B)/%=$(B)/coverage/%) $(FUZZERS:$(B)/%=$(B)/coverage/%)
+COVERED := $(patsubst $(B)/%,$(B)/coverage/%,$(TESTS) $(filter-out $(B)/fuzz/release_%,$(FUZZERS)))
 FUZZ_SOURCE = $(firstword $(wildcard test/fuzz/$*.c test/fuzz/whole/$*.c))
 .PHONY: coverage
 
@@ -388,6 +425,18 @@ $(B)/coverage/test/%_test: $(B)/coverage.d/test/%_test.o $(B)/coverage.d/libpith
 $(B)/coverage/fuzz/%: $$(B)/coverage.d/$$(basename $$(FUZZ_SOURCE)).o $(B)/coverage.d/libpith.a
 	$(step)
 	$(CC) -no-pie -g -fsanitize=fuzzer -fprofile-instr-generate $^ -lz -o $@
+# Linked as build/fuzz/image_% are.
+counted = $(1:$(B)/whole.d/%=$(B)/coverage.d/%)
+$(B)/coverage.d/image_%.o: $$(call counted,$$(FUZZ_MAIN_O)) $(call counted,$(GUEST_O)) \
+                           $(B)/coverage.d/libpith.a
+	$(step)
+	ld.lld-19 -r $^ -o $@
+	llvm-objcopy-19 --rename-section .data=image_data --rename-section .bss=image_bss $@
+$(B)/coverage/fuzz/image_%: $(B)/coverage.d/image_%.o $(call counted,$(LINKED_O) $(FUZZ_HOST_O)) \
+                            $(B)/coverage.d/libpith.a $(B)/fuzz/%.pith
+	$(step)
+	$(CC) -no-pie -g -fsanitize=fuzzer -fprofile-instr-generate $(filter-out %.pith,$^) -o $@
+	ln -f $(B)/fuzz/$*.pith $@.pith
 coverage: all $(COVERED)
 	@python3 test/fuzz/seeds.py $(B)/fuzz/seeds
 	@python3 test/coverage.py $(B)/coverage

@@ -62,7 +62,8 @@ FILE_LINES = 800
 FUNCTION_LINES = 120
 
 TEXT = (".c", ".h", ".S", ".sh", ".py", ".md", ".css", ".html", ".supp")
-SCRIPTS = (".ci/run", "test/run", "test/fuzz/run", "pith/install-packages", "doc/site/render")
+SCRIPTS = (".ci/run", "test/run", "test/fuzz/names", "test/fuzz/run", "pith/install-packages",
+           "doc/site/render")
 ALSO_TEXT = SCRIPTS + ("Makefile", "packages", "LICENSE", ".clang-format")
 C_FLAGS = [
     "-std=gnu11", "-I.", "-Ibuild/gen", "-D_GNU_SOURCE", "-fsyntax-only", "-Wall", "-Wextra", "-Werror",

@@ -1,7 +1,7 @@
 #!/bin/sh
 # A second of fuzzing for each target, in two lanes; `make fuzz` is the long run.
 cd "$(dirname "$0")/.." || exit 1
-names=$(ls test/fuzz/*.c test/fuzz/whole/*.c | sed 's,.*/,,; s,\.c$,,')
+names=$(sh test/fuzz/names)
 lane() { echo "$names" | awk -v lane="$1" 'NR % 2 == lane'; }
 python3 test/fuzz/seeds.py build/fuzz/seeds || exit 1
 # shellcheck disable=SC2046 # lists of words

@@ -1,5 +1,6 @@
 """Writes a first input for each decoder into build/fuzz/seeds/NAME/, so that fuzzing
-begins behind the checks that no mutation would pass. seeds.py [FOLDER]"""
+begins behind the checks that no mutation would pass, and scripts for whole images.
+seeds.py [FOLDER [SITE]]   with SITE: also the files that web serves there, SITE/"""
 
 import os
 import struct
@@ -180,3 +181,109 @@ def bundle():
 seed("bundle", "one", bundle())
 seed("number", "max", b"18446744073709551615")
 seed("number", "over", b"18446744073709551616")
+
+# ---- whole images ---------------------------------------------------------------
+# Scripts as host/fuzz/script.c reads them: what the device and the keys are, then steps.
+
+(CONNECT, SAY, BYTES, BULK, SEGMENT, FLOW, UDP, PING, ARPS, DHCPS, RAW, SPOIL, OFFLOAD, DEVICE, PAUSE,
+ STOP) = range(16)
+IMAGES = ("web", "echo", "hello", "greeter", "proxy")
+BY_DHCP, OFFLOADS, PROBE = 1, 2, 32
+
+
+def step(kind, *arguments):
+    bytes_of = b"".join(a if isinstance(a, bytes) else bytes([a]) for a in arguments)
+    return bytes([kind, len(bytes_of)]) + bytes_of
+
+
+def say(flow, text, piece=0):
+    return step(SAY, flow, piece, text)
+
+
+def script(image, name, how, *steps, log=0, edits=b""):
+    config = bytes([how, log, 0, 0, 1 if edits else 0, 7, 0, 0])
+    both = config + (step(0, edits) if edits else b"") + b"".join(steps)
+    for program in ("image_", "release_"):
+        seed(program + image, name, both)
+
+
+def request(path, more=b"", method=b"GET"):
+    return method + b" " + path + b" HTTP/1.1\r\nHost: a\r\n" + more
+
+
+GET = request(b"/") + b"\r\n"
+OPEN, FAR, PLAIN = step(CONNECT, 0, 15), step(CONNECT, 0x42, 7), step(CONNECT, 1, 1)
+AGAIN = step(CONNECT, 0x80, 15)
+MS, SECONDS, MINUTE = step(PAUSE, 9), step(PAUSE, 20), step(PAUSE, 25)
+FIN, RESET, DEAF = step(FLOW, 0, 16), step(FLOW, 0, 32), step(FLOW, 0, 1)
+CLOSED, OPENED = step(FLOW, 0, 3), step(FLOW, 0, 8)
+LATE, TWICE, TURNED = step(SPOIL, 2), step(SPOIL, 1), step(SPOIL, 0x10, 2, 1)
+POST = request(b"/echo", b"Content-Length: 5\r\n\r\nhello", b"POST")
+PIECES = request(b"/echo", b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", b"POST")
+LARGE = request(b"/echo", b"Content-Length: 40000\r\n\r\n", b"POST")
+FIVE = OK_HEAD + b"Content-Length: 5\r\n\r\nhello"
+for image in IMAGES:
+    script(image, "nothing", PROBE)
+    script(image, "leased", PROBE | BY_DHCP | OFFLOADS, SECONDS, OPEN, MS)
+    script(image, "stopped", 0, OPEN, step(STOP), SECONDS)
+for image in ("web", "greeter", "proxy"):
+    script(image, "get", PROBE | OFFLOADS, OPEN, say(0, GET), MS, say(0, GET), FIN, MS, log=1)
+    script(image, "plain", 0, PLAIN, say(1, GET), MS, step(FLOW, 1, 16), log=2)
+    script(image, "far", 0, FAR, say(2, GET), MS, step(FLOW, 2, 32))
+    script(image, "torn", PROBE, OPEN, say(0, GET, 1), say(0, request(b"/", b"X: y\r\n\r\n"), 7), MS)
+    script(image, "slow", PROBE, OPEN, say(0, request(b"/")), MINUTE, MINUTE)
+    script(image, "silent", PROBE, OPEN)
+    big = say(0, request(b"/big.txt") + b"\r\n")
+    script(image, "deaf", OFFLOADS, OPEN, DEAF, big, SECONDS, OPENED, SECONDS, CLOSED, MINUTE)
+    script(image, "late", 0, OPEN, LATE, say(0, GET), TWICE, say(0, GET), MS, RESET, AGAIN, say(0, GET), MS)
+    script(image, "post", PROBE, OPEN, say(0, POST), MS)
+    script(image, "coded", PROBE, OPEN, say(0, PIECES, 9), MS, FIN)
+    script(image, "large", OFFLOADS, OPEN, say(0, LARGE), step(BULK, 0, 0x80, 0, 1, b"abc"), MS,
+           step(BULK, 0, 0x1C, 0x40, 1, b"abc"), MS)
+    script(image, "answers", PROBE, OPEN, say(0, GET), MS, say(4, FIVE), MS, say(0, GET), MS, say(4, CODED),
+           MS, say(0, GET), say(4, b"HTTP/1.0 200 OK\r\n\r\nall"), step(FLOW, 4, 16), MS)
+CONDITIONS = b'If-None-Match: "x"\r\nRange: bytes=0-1,5-,-2\r\nAccept-Encoding: gzip\r\n\r\n'
+script("web", "conditions", PROBE, OPEN, say(0, request(b"/", CONDITIONS)), MS, log=2)
+for number, path in enumerate((b"/dir", b"/dir/", b"/nothing", b"/a.txt?x=1", b"/%2e%2e/a.txt")):
+    part = request(path, b"Range: bytes=1-2\r\n\r\n")
+    script("web", f"path{number}", OFFLOADS, OPEN, say(0, part), MS)
+for at in (8, 12, 16, 20, 32, 0xFFFF, 0xFF00, 0xFE00, 0xFD00):
+    script("web", f"bundle{at}", 0, OPEN, say(0, GET), MS, edits=struct.pack("!HB", at, 0x11))
+
+BULKY, TALKED = step(BULK, 0, 0x40, 0, 1, b"abc"), say(0, b"hello")
+script("echo", "talk", PROBE | OFFLOADS, OPEN, TALKED, MS, BULKY, MS, FIN)
+LONG_UDP = step(UDP, 4, 20, b"longer")
+script("echo", "udp", 0, step(UDP, 0, b"hello"), LONG_UDP, TURNED, LONG_UDP, MS)
+TOO_BIG = step(PING, 0x83, 0, 2, 100)
+script("echo", "icmp", PROBE, step(PING, 8, 0, 0, 1, b"ping"), OPEN, TALKED, TOO_BIG, MS)
+NEAR = step(SEGMENT, 0, 16, 6, 0, 0, 0, 0, b"data")
+OLD_RESET, NEW_SYN = step(SEGMENT, 0, 4, 0, 200, 4, 0), step(SEGMENT, 0, 2, 8, 0, 0)
+script("echo", "near", PROBE, OPEN, NEAR, OLD_RESET, NEW_SYN, MS, DEAF)
+ONE_HOLE = step(SEGMENT, 0, 16, 2, 0, 0, 16, 0, 0, 1, 0, 1, 0)
+TWO_HOLES = step(SEGMENT, 0, 16, 2, 0, 0, 48, 4, 0, 1, 0, 9, 0, 1, 0)
+script("echo", "sack", OFFLOADS, OPEN, DEAF, BULKY, MS, ONE_HOLE, SECONDS, TWO_HOLES, SECONDS)
+script("echo", "arp", PROBE, step(ARPS, 1, 3), step(ARPS, 3, 1), step(ARPS, 5, 2), OPEN, SECONDS)
+SHORT_LEASE = step(DHCPS, 4, 7, struct.pack("!III", 60, 2, 4))
+script("echo", "dhcp", BY_DHCP, step(DHCPS, 1, 0), SECONDS, SHORT_LEASE, OPEN, MINUTE)
+FULL, LYING = step(DEVICE, 3, 0, 0), step(DEVICE, 0, 9, 0)
+script("echo", "device", OFFLOADS, OPEN, FULL, TALKED, MS, LYING, MS)
+WORDS, NONSENSE = step(OFFLOAD, 1, 0, 0, 0, 0), step(OFFLOAD, 0x67, b"\xff" * 8)
+script("echo", "words", OFFLOADS, OPEN, WORDS, TALKED, NONSENSE, OPEN)
+script("echo", "clocks", PROBE, OPEN, step(PAUSE, 0xA5), step(PAUSE, 0xC0, 0, 1, 0, 0), TALKED, MS)
+RAW_IP = b"\2\0\0\0\0\1\2\0\0\0\1\2\x08\0" + IPV4 + b"12345678"
+script("echo", "raw", PROBE, step(RAW, RAW_IP), OPEN)
+
+if len(sys.argv) > 2:
+    SITE = {
+        "index.html": "<p>hello, this is the front page of a site that is made for tests\n" * 9,
+        "a.txt": "abcdefghijklmnopqrstuvwxyz\n",
+        "big.txt": "a line that is repeated very often, number by number\n" * 400,
+        "dir/index.html": "<p>a directory",
+        "404.html": "<p>not here",
+        "empty": "",
+    }
+    for path, content in SITE.items():
+        os.makedirs(os.path.join(sys.argv[2], os.path.dirname(path)), exist_ok=True)
+        with open(os.path.join(sys.argv[2], path), "w", encoding="ascii") as f:
+            f.write(content)
+        os.utime(os.path.join(sys.argv[2], path), (784111777, 784111777))
