@@ -7,6 +7,7 @@
 #   make bench   against nginx        make fuzz    every decoder, for long
 #   make format  lays the code out    make long    simulated days
 #   make coverage  what tests and fuzzing reach
+#   make prove   that no input makes a decoder fail
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
@@ -440,6 +441,16 @@ $(B)/coverage/fuzz/image_%: $(B)/coverage.d/image_%.o $(call counted,$(LINKED_O)
 coverage: all $(COVERED)
 	@python3 test/fuzz/seeds.py $(B)/fuzz/seeds
 	@python3 test/coverage.py $(B)/coverage
+
+# ---- proofs --------------------------------------------------------------------------
+# No input makes a decoder fail: Frama-C proves it from the contracts beside the code
+# (doc/proofs.md). prove-mutants: it notices a bound made wrong. UNITS="tcp udp": these.
+
+.PHONY: prove prove-mutants
+prove: test-packages
+	@python3 test/prove/prove.py $(UNITS)
+prove-mutants: test-packages
+	@python3 test/prove/prove.py --mutants $(UNITS)
 
 # ---- benchmarks ---------------------------------------------------------------------
 # bench/*.c are clients and clocks, bench/floor/*.c the least a program can do.

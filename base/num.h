@@ -24,18 +24,21 @@
     })
 
 /* The same number in fewer bits; one that does not fit traps. */
+/*@ requires x <= UINT8_MAX; assigns \nothing; ensures \result == x; */
 static inline u8 to_u8(u64 x)
 {
     must_fit(x <= UINT8_MAX);
     return (u8)x;
 }
 
+/*@ requires x <= UINT16_MAX; assigns \nothing; ensures \result == x; */
 static inline u16 to_u16(u64 x)
 {
     must_fit(x <= UINT16_MAX);
     return (u16)x;
 }
 
+/*@ requires x <= UINT32_MAX; assigns \nothing; ensures \result == x; */
 static inline u32 to_u32(u64 x)
 {
     must_fit(x <= UINT32_MAX);
@@ -43,26 +46,31 @@ static inline u32 to_u32(u64 x)
 }
 
 /* Modulo 2^n, as the specification at hand asks for. */
+/*@ assigns \nothing; ensures \result == (a + b) % 0x10000; */
 wraps static inline u16 wrap_add16(u16 a, u16 b)
 {
     return (u16)(a + b);
 }
 
+/*@ assigns \nothing; ensures \result == (a + b) % 0x100000000; */
 wraps static inline u32 wrap_add32(u32 a, u32 b)
 {
     return a + b;
 }
 
+/*@ assigns \nothing; */
 wraps static inline u32 wrap_sub32(u32 a, u32 b)
 {
     return a - b;
 }
 
+/*@ assigns \nothing; */
 wraps static inline u64 wrap_add64(u64 a, u64 b)
 {
     return a + b;
 }
 
+/*@ assigns \nothing; */
 wraps static inline u64 wrap_mul64(u64 a, u64 b)
 {
     return a * b;
@@ -75,12 +83,14 @@ wraps static inline void count_event(u64 *counter)
 }
 
 /* a - b, or 0 when b is the larger. */
+/*@ assigns \nothing; ensures \result == (a > b ? a - b : 0); */
 static inline u64 sat_sub(u64 a, u64 b)
 {
     return a > b ? a - b : 0;
 }
 
 /* a + b, or the largest number when that does not fit: deadlines. */
+/*@ assigns \nothing; ensures \result == (a + b > UINT64_MAX ? UINT64_MAX : a + b); */
 static inline u64 sat_add(u64 a, u64 b)
 {
     u64 sum;
@@ -93,11 +103,13 @@ static inline size_t align_up(size_t x, size_t align)
     return (x + align - 1) & ~(align - 1);
 }
 
+/*@ assigns \nothing; ensures \result == (x % 256) * 256 + x / 256; */
 static inline u16 swap16(u16 x)
 {
     return __builtin_bswap16(x);
 }
 
+/*@ assigns \nothing; */
 static inline u32 swap32(u32 x)
 {
     return __builtin_bswap32(x);

@@ -1,5 +1,7 @@
 #include "base/view.h"
 
+#include "base/block.h"
+#include "base/codec.h"
 #include "base/num.h"
 
 bool view_eq(struct view a, struct view b)
@@ -8,6 +10,7 @@ bool view_eq(struct view a, struct view b)
 }
 
 /* Eight letters to lower case at once: no sum carries into the next byte. */
+/*@ assigns \nothing; */
 static u64 lower8(u64 x)
 {
     const u64 each = 0x0101010101010101;
@@ -17,11 +20,10 @@ static u64 lower8(u64 x)
     return x | upper >> 2;
 }
 
+/*@ requires at + 8 <= v.n && readable(v); assigns \nothing; */
 static u64 load8(struct view v, size_t at)
 {
-    u64 x;
-    __builtin_memcpy(&x, view_sub(v, at, sizeof x).p, sizeof x);
-    return x;
+    return load_le64(v, at);
 }
 
 bool view_eq_nocase(struct view a, struct view b)
@@ -29,11 +31,13 @@ bool view_eq_nocase(struct view a, struct view b)
     if (a.n != b.n)
         return false;
     size_t i = 0;
+    /*@ loop invariant i <= a.n; loop assigns i; loop variant a.n - i; */
     for (; a.n - i >= 8; i += 8)
         if (lower8(load8(a, i)) != lower8(load8(b, i)))
             return false;
     if (a.n >= 8) /* the rest, together with bytes already compared */
         return i == a.n || lower8(load8(a, a.n - 8)) == lower8(load8(b, a.n - 8));
+    /*@ loop invariant i <= a.n; loop assigns i; loop variant a.n - i; */
     for (; i < a.n; i++)
         if (ascii_lower(view_at(a, i)) != ascii_lower(view_at(b, i)))
             return false;
@@ -59,19 +63,16 @@ int view_cmp(struct view a, struct view b)
     return a.n < b.n ? -1 : a.n > b.n;
 }
 
-typedef u8 block __attribute__((vector_size(16)));
-
-/* Sixteen bytes at a time with SSE2, which every x86-64 has. */
 size_t view_find(struct view v, u8 byte)
 {
     size_t i = 0;
-    for (; v.n - i >= 16; i += 16) {
-        block b;
-        __builtin_memcpy(&b, view_from(v, i).p, sizeof b);
-        u32 hits = (u32)__builtin_ia32_pmovmskb128((__attribute__((vector_size(16))) char)(b == byte));
+    /*@ loop invariant i <= v.n; loop assigns i; loop variant v.n - i; */
+    for (; v.n - i >= BLOCK; i += BLOCK) {
+        u32 hits = block_is(v, i, byte);
         if (hits)
             return i + (size_t)__builtin_ctz(hits);
     }
+    /*@ loop invariant i <= v.n; loop assigns i; loop variant v.n - i; */
     for (; i < v.n; i++)
         if (view_at(v, i) == byte)
             return i;
@@ -81,14 +82,13 @@ size_t view_find(struct view v, u8 byte)
 size_t view_find_control(struct view v)
 {
     size_t i = 0;
-    for (; v.n - i >= 16; i += 16) {
-        block b;
-        __builtin_memcpy(&b, view_from(v, i).p, sizeof b);
-        block control = (block)(((b < 0x20) & (b != '\t')) | (b == 0x7f));
-        u32 hits = (u32)__builtin_ia32_pmovmskb128((__attribute__((vector_size(16))) char)control);
+    /*@ loop invariant i <= v.n; loop assigns i; loop variant v.n - i; */
+    for (; v.n - i >= BLOCK; i += BLOCK) {
+        u32 hits = block_is_control(v, i);
         if (hits)
             return i + (size_t)__builtin_ctz(hits);
     }
+    /*@ loop invariant i <= v.n; loop assigns i; loop variant v.n - i; */
     for (; i < v.n; i++) {
         u8 c = view_at(v, i);
         if ((c < 0x20 && c != '\t') || c == 0x7f)
@@ -100,16 +100,13 @@ size_t view_find_control(struct view v)
 size_t view_run_word(struct view v)
 {
     size_t i = 0;
-    for (; v.n - i >= 16; i += 16) {
-        block b;
-        __builtin_memcpy(&b, view_from(v, i).p, sizeof b);
-        block lower = b | 0x20;
-        block word =
-            (block)(((lower >= 'a') & (lower <= 'z')) | ((b >= '0') & (b <= '9')) | (b == '-') | (b == '_'));
-        u32 hits = (u32)__builtin_ia32_pmovmskb128((__attribute__((vector_size(16))) char)word);
+    /*@ loop invariant i <= v.n; loop assigns i; loop variant v.n - i; */
+    for (; v.n - i >= BLOCK; i += BLOCK) {
+        u32 hits = block_is_word(v, i);
         if (hits != 0xffff)
-            return i + (size_t)__builtin_ctz(~hits);
+            return i + (size_t)__builtin_ctz(0xffff - hits);
     }
+    /*@ loop invariant i <= v.n; loop assigns i; loop variant v.n - i; */
     for (; i < v.n; i++) {
         u8 c = view_at(v, i), lower = c | 0x20;
         if (!((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
@@ -124,6 +121,7 @@ size_t view_find_seq(struct view v, struct view sequence)
         return 0;
     u8 first = view_at(sequence, 0);
     size_t at = 0;
+    /*@ loop invariant at <= v.n; loop assigns at; loop variant v.n - at; */
     while (v.n - at >= sequence.n) {
         size_t hit = view_find(view_from(v, at), first);
         if (v.n - at - hit < sequence.n)
@@ -143,6 +141,7 @@ struct view view_cut(struct view v, u8 byte, struct view *rest)
     return view_first(v, at);
 }
 
+/*@ assigns \nothing; */
 static bool is_blank(u8 c)
 {
     return c == ' ' || c == '\t';
@@ -150,8 +149,10 @@ static bool is_blank(u8 c)
 
 struct view view_trim(struct view v)
 {
+    /*@ loop invariant readable(v) && v.n <= \at(v.n, Pre); loop assigns v; loop variant v.n; */
     while (v.n > 0 && is_blank(view_at(v, 0)))
         v = view_from(v, 1);
+    /*@ loop invariant readable(v) && v.n <= \at(v.n, Pre); loop assigns v; loop variant v.n; */
     while (v.n > 0 && is_blank(view_at(v, v.n - 1)))
         v = view_first(v, v.n - 1);
     return v;
@@ -162,6 +163,7 @@ enum err view_to_u64(struct view v, u64 *out)
     if (v.n == 0)
         return ERR_MALFORMED;
     u64 x = 0;
+    /*@ loop invariant i <= v.n; loop assigns i, x; loop variant v.n - i; */
     for (size_t i = 0; i < v.n; i++) {
         u8 c = view_at(v, i);
         if (c < '0' || c > '9')
@@ -176,6 +178,7 @@ enum err view_to_u64(struct view v, u64 *out)
 enum err view_to_ip4(struct view v, u32 *out)
 {
     u32 ip = 0;
+    /*@ loop invariant part <= 4 && readable(v); loop assigns part, ip, v; loop variant 4 - part; */
     for (u32 part = 0; part < 4; part++) {
         u64 n;
         if (part < 3 && view_find(v, '.') == v.n)

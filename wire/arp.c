@@ -4,6 +4,7 @@
 
 enum { HARDWARE_ETHERNET = 1, LENGTHS = 6 << 8 | 4 };
 
+/*@ requires \valid(r) && inside(*r); assigns r->rest, r->bad; ensures step{Pre, Post}(r, 6) && inside(*r); */
 static u64 get_mac(struct reader *r)
 {
     struct view six = get_bytes(r, 6);

@@ -14,8 +14,14 @@ struct arp {
 };
 
 /* ERR_MALFORMED: too short. ERR_UNSUPPORTED: other hardware or protocol. */
+/*@ requires readable(packet) && \valid(out) && \separated(out, packet.p + (0 .. packet.n - 1));
+    assigns *out; ensures \result == OK ==> packet.n >= ARP_PACKET; */
 enum err arp_decode(struct view packet, struct arp *out);
 
+/*@ requires \valid(w) && open(*w) && \valid_read(a);
+    requires \separated(a, w, w->out.p + (0 .. w->out.n - 1));
+    assigns w->n, w->full, w->out.p[0 .. w->out.n - 1];
+    ensures wrote{Pre, Post}(w, ARP_PACKET); */
 void arp_encode(struct writer *w, const struct arp *a);
 
 #endif

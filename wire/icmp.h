@@ -29,9 +29,15 @@ struct icmp {
 };
 
 /* The checksum has been verified. ERR_MALFORMED. */
+/*@ requires readable(packet) && packet.n <= 0xffffffff && \valid(out); assigns *out;
+    ensures \result == OK ==> part(out->payload, packet, ICMP_HEADER, packet.n - ICMP_HEADER); */
 enum err icmp_decode(struct view packet, struct icmp *out);
 
 /* The header, with a checksum of 0 that is computed when the packet is sent. */
+/*@ requires \valid(w) && open(*w) && \valid_read(m);
+    requires \separated(m, w, w->out.p + (0 .. w->out.n - 1));
+    assigns w->n, w->full, w->out.p[0 .. w->out.n - 1];
+    ensures wrote{Pre, Post}(w, ICMP_HEADER); */
 void icmp_encode(struct writer *w, const struct icmp *m);
 
 #endif

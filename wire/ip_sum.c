@@ -3,9 +3,20 @@
 #include "base/codec.h"
 #include "base/num.h"
 
+/*@ assigns \nothing; ensures \result == x % 0x100000000 + x / 0x100000000; */
 static u64 halves(u64 x)
 {
     return (x & 0xffffffff) + (x >> 32);
+}
+
+/*@ assigns \nothing; */
+static u16 folded(u64 acc)
+{
+    acc = halves(acc);
+    acc = (acc & 0xffff) + (acc >> 16);
+    acc = (acc & 0xffff) + (acc >> 16);
+    acc = (acc & 0xffff) + (acc >> 16);
+    return (u16)acc;
 }
 
 /* The sum is taken in the machine's order and turned round once at the end, which
@@ -13,6 +24,8 @@ static u64 halves(u64 x)
 u32 ip_sum(struct view v, u32 sum)
 {
     u64 acc = 0;
+    /*@ loop invariant readable(v) && v.n <= \at(v.n, Pre) && acc <= (\at(v.n, Pre) - v.n) * 0x40000000;
+        loop assigns acc, v; loop variant v.n; */
     while (v.n >= 32) {
         acc += halves(load_le64(v, 0)) + halves(load_le64(v, 8));
         acc += halves(load_le64(v, 16)) + halves(load_le64(v, 24));
@@ -22,6 +35,8 @@ u32 ip_sum(struct view v, u32 sum)
         acc += halves(load_le64(v, 0)) + halves(load_le64(v, 8));
         v = view_from(v, 16);
     }
+    /*@ loop invariant readable(v) && v.n <= \at(v.n, Pre) && acc <= (\at(v.n, Pre) - v.n) * 0x40000000;
+        loop assigns acc, v; loop variant v.n; */
     while (v.n >= 4) {
         acc += load_le32(v, 0);
         v = view_from(v, 4);
@@ -32,11 +47,7 @@ u32 ip_sum(struct view v, u32 sum)
     }
     if (v.n > 0)
         acc += view_at(v, 0);
-    acc = halves(acc);
-    acc = (acc & 0xffff) + (acc >> 16);
-    acc = (acc & 0xffff) + (acc >> 16);
-    acc = (acc & 0xffff) + (acc >> 16);
-    return (u32)halves(halves((u64)sum + swap16((u16)acc)));
+    return (u32)halves(halves((u64)sum + swap16(folded(acc))));
 }
 
 u16 ip_sum_fold(u32 sum)

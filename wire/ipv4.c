@@ -5,6 +5,9 @@
 
 enum { FLAG_DF = 0x4000, FLAG_MF = 0x2000, OFFSET_MASK = 0x1fff };
 
+/*@ requires readable(packet) && \valid(out) && \separated(out, packet.p + (0 .. packet.n - 1));
+    assigns *out; ensures \result == OK ==> ipv4_inside(out, packet);
+    ensures \result == OK && !quoted ==> out->header.n + out->payload.n == out->length; */
 static enum err decode(struct view packet, bool quoted, struct ipv4 *out)
 {
     if (packet.n < IPV4_HEADER)

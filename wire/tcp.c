@@ -12,15 +12,20 @@ enum option {
     OPTION_TIME = 8
 };
 
+/*@ requires \valid(o) && inside(body); assigns o->sack_n, o->sack[0 .. TCP_SACK_MAX - 1];
+    ensures tcp_options_ok(o); */
 static void decode_sack(struct tcp_options *o, struct reader body)
 {
     o->sack_n = to_u8(MIN(body.rest.n / 8, (size_t)TCP_SACK_MAX));
+    /*@ loop invariant 0 <= i <= o->sack_n && inside(body) && tcp_options_ok(o);
+        loop assigns i, body, o->sack[0 .. TCP_SACK_MAX - 1]; loop variant o->sack_n - i; */
     for (size_t i = 0; i < o->sack_n; i++) {
         AT(o->sack, i).from = get_be32(&body);
         AT(o->sack, i).to = get_be32(&body);
     }
 }
 
+/*@ requires \valid(o) && tcp_options_ok(o) && inside(body); assigns *o; ensures tcp_options_ok(o); */
 static void decode_option(struct tcp_options *o, u8 kind, struct reader body)
 {
     size_t n = body.rest.n;
@@ -52,6 +57,8 @@ static void decode_option(struct tcp_options *o, u8 kind, struct reader body)
     }
 }
 
+/*@ requires \valid(o) && tcp_options_ok(o) && readable(bytes); assigns *o;
+    ensures tcp_options_ok(o); */
 static enum err decode_options(struct tcp_options *o, struct view bytes)
 {
     /* Nearly every segment has timestamps alone, laid out as RFC 7323 appendix A says. */
@@ -62,6 +69,7 @@ static enum err decode_options(struct tcp_options *o, struct view bytes)
         return OK;
     }
     struct reader r = reader_of(bytes);
+    /*@ loop invariant !r.bad && inside(r) && tcp_options_ok(o); loop assigns r, *o; loop variant r.rest.n; */
     while (r.rest.n > 0) {
         u8 kind = get_u8(&r);
         if (kind == OPTION_END)

@@ -49,11 +49,19 @@ struct tcp_segment {
     struct view payload;
 };
 
+/*@ predicate tcp_options_ok(struct tcp_options *o) = o->sack_n <= TCP_SACK_MAX; */
+
 /* ERR_MALFORMED: shorter than its header, or an option that ends beyond it. Unknown
  * options are skipped, as are known ones of a wrong length (RFC 9293 §3.2). */
+/*@ requires readable(packet) && \valid(out) && \separated(out, packet.p + (0 .. packet.n - 1));
+    assigns *out; ensures \result == OK ==> tcp_options_ok(&out->options) &&
+    out->payload.n + TCP_HEADER_MIN <= packet.n &&
+        part(out->payload, packet, packet.n - out->payload.n, out->payload.n); */
 enum err tcp_decode(struct tcp_segment *out, struct view packet);
 
 /* Bytes of the header that tcp_encode writes for these options: a multiple of four. */
+/*@ requires \valid_read(o) && tcp_options_ok(o); assigns \nothing;
+    ensures TCP_HEADER_MIN <= \result <= TCP_HEADER_MIN + 60 && \result % 4 == 0; */
 size_t tcp_header_size(const struct tcp_options *o, u8 flags);
 
 /* Writes the header into `out`, which is exactly tcp_header_size long. MSS, scale
@@ -62,6 +70,7 @@ void tcp_encode(struct span out, const struct tcp_segment *s);
 
 /* The header of an established connection's segment, with or without timestamps:
  * what tcp_encode writes for it, on the shortest way. */
+/*@ requires TCP_HEADER_MIN <= out.n <= 80 && writable(out); assigns out.p[0 .. TCP_HEADER_MIN - 1]; */
 static inline void tcp_encode_plain(struct span out, u32 ports, u32 seq, u32 ack, u8 flags, u16 window)
 {
     store_be32(out, 0, ports);
@@ -72,6 +81,8 @@ static inline void tcp_encode_plain(struct span out, u32 ports, u32 seq, u32 ack
     store_be32(out, 16, 0);
 }
 
+/*@ requires TCP_HEADER_MIN + TCP_OPTION_TIME_SIZE <= out.n && writable(out);
+    assigns out.p[TCP_HEADER_MIN .. TCP_HEADER_MIN + TCP_OPTION_TIME_SIZE - 1]; */
 static inline void tcp_encode_time(struct span out, u32 time, u32 echo)
 {
     store_be32(out, TCP_HEADER_MIN, 0x0101080a);

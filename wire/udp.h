@@ -15,9 +15,18 @@ struct udp {
 };
 
 /* The checksum is for the caller, who knows the pseudo header. ERR_MALFORMED. */
+/*@ requires readable(packet) && \valid(out) && \separated(out, packet.p + (0 .. packet.n - 1));
+    assigns *out;
+    ensures \result == OK ==> UDP_HEADER <= out->length <= packet.n &&
+        part(out->packet, packet, 0, out->length) &&
+    part(out->payload, packet, UDP_HEADER, out->length - UDP_HEADER); */
 enum err udp_decode(struct view packet, struct udp *out);
 
 /* The header, with a checksum of 0 that is computed when the packet is sent. */
+/*@ requires \valid(w) && open(*w) && \valid_read(u);
+    requires \separated(u, w, w->out.p + (0 .. w->out.n - 1));
+    assigns w->n, w->full, w->out.p[0 .. w->out.n - 1];
+    ensures wrote{Pre, Post}(w, UDP_HEADER); */
 void udp_encode(struct writer *w, const struct udp *u);
 
 #endif
