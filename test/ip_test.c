@@ -508,7 +508,7 @@ static void frames_of_others(void *arg)
         u8 n;
         bool malformed;
     } frames[] = {
-        {0, 2, ETH_IPV4, 10, true},               /* no whole header */
+        {0, 2, ETH_IPV4, 20, true},               /* no whole header of IP */
         {0, 0x010000000002, ETH_IPV4, 60, true},  /* from a group */
         {0x01005e000001, 2, ETH_IPV4, 60, false}, /* for another group */
         {0, 2, 0x86dd, 60, false},                /* another protocol */
