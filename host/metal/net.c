@@ -211,7 +211,24 @@ static bool look_at_frame(const struct metal_net *n, const struct host_tx *from,
         f->descriptors = 1;
         f->copied = NET_HEADER + (u32)bytes;
     }
+    f->bytes = bytes;
     return bytes > 0;
+}
+
+/* Whether a device can do what the offload words say. QEMU's stops for good at some that
+ * it cannot, so such a frame is lost here. */
+static bool can_offload(const struct metal_net *n, const struct net_frame *f, struct host_offload o)
+{
+    const u32 needs = o.gso == NET_GSO_TCP4   ? NET_TSO4
+                      : o.gso == NET_GSO_TCP6 ? NET_TSO6
+                      : o.gso == NET_GSO_UDP  ? NET_USO
+                                              : 0;
+    if ((o.flags & ~NET_NEEDS_CSUM) || (o.gso != NET_GSO_NONE && !(n->about.features & needs)))
+        return false;
+    if (o.gso != NET_GSO_NONE && (!(o.flags & NET_NEEDS_CSUM) || o.gso_size == 0 || o.hdr_len > f->bytes))
+        return false;
+    return !(o.flags & NET_NEEDS_CSUM) ||
+           ((n->about.features & NET_CSUM) && o.csum_start + (u64)o.csum_offset + sizeof(u16) <= f->bytes);
 }
 
 /* Pieces that are copied lie behind each other, from the header on, in one descriptor. */
@@ -270,7 +287,8 @@ i64 metal_net_tx(struct metal_net *n, const struct host_tx *frames, u32 count)
             virtq_tell(&n->tx);
             return -1;
         }
-        n->full = !send_frame(n, f, frames[i].offload);
+        struct host_offload offload = frames[i].offload;
+        n->full = can_offload(n, f, offload) && !send_frame(n, f, offload);
     }
     virtq_tell(&n->tx);
     return n->full ? i - 1 : i;

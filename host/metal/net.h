@@ -21,6 +21,7 @@ enum {
 
 /* A frame's pieces, checked, and what they need. */
 struct net_frame {
+    u64 bytes;
     struct host_iov parts[NET_PARTS_MAX];
     u64 in_place[NET_PARTS_MAX]; /* physical address; 0: to be copied */
     u32 count, descriptors, copied;

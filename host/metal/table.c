@@ -124,7 +124,7 @@ static i64 guard(void *page)
 
 noreturn_ static void leave(u32 code)
 {
-    machine_end((u8)(code & 0xff));
+    machine_end((u8)MIN(code, (u32)UINT8_MAX));
 }
 
 const struct host_table metal_table = {

@@ -28,7 +28,7 @@ SOL_PACKET, PACKET_VNET_HDR, PACKET_OUTGOING = 263, 15, 4
 HOSTS = {
     "process": (["--host", "process"], ["tap", "pair"]),
     "kvm": (["--host", "kvm"], ["tap", "pair"]),
-    "qemu": (["--host", "qemu"], ["tap"]),
+    "qemu": (["--host", "qemu", "--accel", "tcg"], ["tap"]),
 }
 
 # How an image can end, and what must come of it.
