@@ -66,6 +66,10 @@ STRICT := -Werror=unsafe-buffer-usage
 NARROW := -Wshorten-64-to-32 -Wimplicit-int-conversion -Wsign-conversion
 $(B)/image/test/%: NARROW :=
 
+# Objects are made again when the flags are others, not only when sources are.
+FLAGS := $(B)/gen/flags
+$(shell mkdir -p $(B)/gen; echo '$(PROFILE) $(HOT)' | cmp -s - $(FLAGS) || echo '$(PROFILE) $(HOT)' >$(FLAGS))
+
 # The linker does not check the compiler's own intermediate code: that is a sixth of its time.
 IMAGE_LINK := -fuse-ld=lld-19 -nostdlib -static-pie $(CFI) -O2 -Wl,--gc-sections,--no-dynamic-linker \
               -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,-z,max-page-size=4096 \
@@ -85,16 +89,16 @@ IMAGE_S := $(wildcard fiber/*.S host/guest/*.S)
 IMAGE_O := $(IMAGE_C:%.c=$(B)/image/%.o) $(IMAGE_S:%.S=$(B)/image/%.o)
 $(HOT:%.c=$(B)/image/%.o): OPTIMIZE = -Os
 
-$(B)/image/base/%.o: base/%.c | build-packages
+$(B)/image/base/%.o: base/%.c $(FLAGS) | build-packages
 	$(step)
 	$(CC) $(PROFILE) -MMD -c $< -o $@
-$(B)/image/fiber/%.o: fiber/%.c | build-packages
+$(B)/image/fiber/%.o: fiber/%.c $(FLAGS) | build-packages
 	$(step)
 	$(CC) $(PROFILE) -MMD -c $< -o $@
-$(B)/image/host/%.o: host/%.c | build-packages
+$(B)/image/host/%.o: host/%.c $(FLAGS) | build-packages
 	$(step)
 	$(CC) $(PROFILE) -MMD -c $< -o $@
-$(B)/image/%.o: %.c | build-packages
+$(B)/image/%.o: %.c $(FLAGS) | build-packages
 	$(step)
 	$(CC) $(PROFILE) $(STRICT) $(NARROW) -MMD -c $< -o $@
 $(B)/image/%.o: %.S | build-packages
@@ -154,7 +158,7 @@ METAL_O := $(METAL_C:%.c=$(B)/image/%.o) $(B)/image/host/metal/call.o
 METAL_LINK := -fuse-ld=lld-19 -nostdlib -static $(CFI) -O2 -Wl,--gc-sections,-z,max-page-size=4096 \
               -Wl,-z,noexecstack,--build-id=none,--fatal-warnings,-T,host/metal/link.ld
 
-$(B)/metal/keel/%.o: host/metal/keel/%.c | build-packages
+$(B)/metal/keel/%.o: host/metal/keel/%.c $(FLAGS) | build-packages
 	$(step)
 	$(CC) $(KEEL) -MMD -c $< -o $@
 $(B)/metal/keel/%.S.o: host/metal/keel/%.S | build-packages
@@ -182,7 +186,7 @@ PITH_C := $(START_C) $(filter-out $(START_C) host/kvm/shim.c, \
           $(wildcard pith/*.c $(addsuffix /*.c,host/process host/kvm host/report) wire/*.c))
 PITH_O := $(PITH_C:%.c=$(B)/pith.d/%.o) $(B)/pith.d/pith/metal_elf.o
 
-$(B)/pith.d/%.o: %.c $(B)/gen/filter.h $(B)/gen/filter_kvm.h $(B)/gen/shim_bytes.h | build-packages
+$(B)/pith.d/%.o: %.c $(B)/gen/filter.h $(B)/gen/filter_kvm.h $(B)/gen/shim_bytes.h $(FLAGS) | build-packages
 	$(step)
 	$(MUSL) -MMD -c $< -o $@
 	@objcopy --rename-section .bss=.bss.zlast $@
@@ -262,7 +266,7 @@ NATIVE_C := $(filter-out base/mem.c,$(wildcard $(addsuffix /*.c,$(NATIVE_ROOMS))
 NATIVE_O := $(NATIVE_C:%.c=$(B)/native/%.o) $(patsubst %.S,$(B)/native/%.o,$(wildcard fiber/*.S))
 TESTS := $(patsubst test/%.c,$(B)/test/%,$(wildcard test/*_test.c))
 
-$(B)/native/%.o: %.c | build-packages
+$(B)/native/%.o: %.c $(FLAGS) | build-packages
 	$(step)
 	$(NATIVE) -MMD -c $< -o $@
 $(B)/native/%.o: %.S | build-packages
@@ -338,7 +342,7 @@ FUZZERS := $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/*.c))
 SECONDS := 60
 .PHONY: fuzzers
 
-$(B)/fuzz.d/%.o: %.c | test-packages
+$(B)/fuzz.d/%.o: %.c $(FLAGS) | test-packages
 	$(step)
 	$(FUZZ) -MMD -c $< -o $@
 $(B)/fuzz/%: $(B)/fuzz.d/test/fuzz/%.o $(FUZZ_O)
@@ -350,7 +354,7 @@ $(B)/fuzz/%: $(B)/fuzz.d/test/fuzz/%.o $(FUZZ_O)
 WHOLE := $(FUZZ_CC) -O2 -fsanitize-coverage=inline-8bit-counters,pc-table
 WHOLE_O := $(NATIVE_C:%.c=$(B)/whole.d/%.o) $(patsubst %.S,$(B)/whole.d/%.o,$(wildcard fiber/*.S))
 FUZZERS += $(patsubst test/fuzz/whole/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/whole/*.c))
-$(B)/whole.d/%.o: %.c | test-packages
+$(B)/whole.d/%.o: %.c $(FLAGS) | test-packages
 	$(step)
 	$(WHOLE) -MMD -c $< -o $@
 $(B)/whole.d/%.o: %.S | test-packages
@@ -411,7 +415,7 @@ COVERED := $(patsubst $(B)/%,$(B)/coverage/%,$(TESTS) $(filter-out $(B)/fuzz/rel
 FUZZ_SOURCE = $(firstword $(wildcard test/fuzz/$*.c test/fuzz/whole/$*.c))
 .PHONY: coverage
 
-$(B)/coverage.d/%.o: %.c | test-packages
+$(B)/coverage.d/%.o: %.c $(FLAGS) | test-packages
 	$(step)
 	$(COVERAGE) -MMD -c $< -o $@
 $(B)/coverage.d/%.o: %.S | test-packages
