@@ -25,7 +25,7 @@ enum { SOURCES_MAX = 256, JOBS_MAX = 8, WORDS_MAX = 64 + SOURCES_MAX };
 
 struct build {
     const char *dir, *bundle_dir;
-    bool quiet, strict;
+    bool quiet, strict, strip;
     char name[64];                /* of the appliance: the directory's */
     char image[PATH_MAX], scratch[PATH_MAX];
     char debug[PATH_MAX], linked[PATH_MAX]; /* the debug information, and its name until all is well */
@@ -250,8 +250,32 @@ static int compile_all(const struct build *b)
     return code;
 }
 
+/* LLVM's tools take a % in the path of what they write for a place to put letters of their
+ * own: they are given a link to the directory. */
+static const char *through_link(const struct build *b, const char *path, char out[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(out, PATH_MAX, "%.2000s/out/%.2000s", b->scratch, slash ? slash + 1 : path);
+    return out;
+}
+
+static const char *link_name(const struct build *b, char out[PATH_MAX])
+{
+    snprintf(out, PATH_MAX, "%.3900s/out", b->scratch);
+    return out;
+}
+
+static bool make_link(const struct build *b)
+{
+    char dir[PATH_MAX], whole[PATH_MAX], name[PATH_MAX];
+    const char *slash = strrchr(b->image, '/');
+    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - b->image) + 1 : 1, slash ? b->image : ".");
+    return realpath(dir, whole) && symlink(whole, link_name(b, name)) == 0;
+}
+
 static int link_image(const struct build *b)
 {
+    char out[PATH_MAX];
     static const char *const flags[] = {PROFILE_LINK};
     static char objects[SOURCES_MAX][PATH_MAX];
     struct words w = {0};
@@ -261,7 +285,7 @@ static int link_image(const struct build *b)
         add(&w, object_of(b, i, objects[i]));
     add(&w, b->toolkit.library);
     add(&w, "-o");
-    add(&w, b->linked);
+    add(&w, through_link(b, b->linked, out));
     tell(b, "linking", b->name);
     return run_tool(&w, "linking", b->name);
 }
@@ -270,11 +294,12 @@ static int link_image(const struct build *b)
 static int finish_image(const struct build *b, struct output *o)
 {
     static const char *const flags[] = {PROFILE_FINISH};
+    char from[PATH_MAX], to[PATH_MAX];
     struct words w = {0};
     struct image image;
     add_all(&w, flags, COUNT(flags));
-    add(&w, b->linked);
-    add(&w, o->temporary);
+    add(&w, through_link(b, b->linked, from));
+    add(&w, through_link(b, o->temporary, to));
     int code = run_tool(&w, "finishing", b->name);
     if (code != EXIT_OK)
         return code;
@@ -292,10 +317,14 @@ static int finish_image(const struct build *b, struct output *o)
     return code == EXIT_OK && stopped_by ? 128 + stopped_by : code;
 }
 
-static int add_bundle(const struct build *b)
+/* What is done to an image that is whole: its names go, files are put into it. */
+static int change_image(const struct build *b)
 {
     struct image image;
-    int code = image_open(&image, b->image);
+    int code = b->strip ? image_strip(b->image, b->image) : EXIT_OK;
+    if (code != EXIT_OK || !b->bundle_dir)
+        return code;
+    code = image_open(&image, b->image);
     if (code != EXIT_OK)
         return code;
     code = image_with_bundle(&image, b->bundle_dir, &bundle_sealed, b->image);
@@ -308,6 +337,7 @@ static void remove_scratch(const struct build *b)
     char object[PATH_MAX];
     for (size_t i = 0; i < b->sources_n; i++)
         unlink(object_of(b, i, object));
+    unlink(link_name(b, object));
     rmdir(b->scratch);
 }
 
@@ -325,10 +355,9 @@ static int make_image(struct build *b)
         unlink(b->linked);
         return fail("%s: %s; set TMPDIR to a directory that can be written", b->scratch, strerror(errno));
     }
-    int code = compile_all(b);
+    int code = make_link(b) ? compile_all(b) : fail("%s: %s", b->scratch, strerror(errno));
     if (code == EXIT_OK)
         code = link_image(b);
-    remove_scratch(b);
     if (code == EXIT_OK && (code = output_open(&o, b->image, 0644)) == EXIT_OK) {
         stop_tools_on_signals(); /* not output.c's: there is more than its file to remove */
         code = finish_image(b, &o);
@@ -337,12 +366,13 @@ static int make_image(struct build *b)
         else
             output_abandon(&o);
     }
+    remove_scratch(b);
     if (code == EXIT_OK && rename(b->linked, b->debug) < 0)
         code = fail("%s: cannot be written: %s", b->debug, strerror(errno));
     if (code != EXIT_OK)
         unlink(b->linked);
-    if (code == EXIT_OK && b->bundle_dir && (code = add_bundle(b)) != EXIT_OK) {
-        unlink(b->image); /* without its files it is not what was asked for */
+    if (code == EXIT_OK && (b->strip || b->bundle_dir) && (code = change_image(b)) != EXIT_OK) {
+        unlink(b->image); /* it is not what was asked for */
         unlink(b->debug);
     }
     return code;
@@ -446,11 +476,9 @@ static int build(struct build *b, const char *out)
 static int run_build(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"bundle", required_argument, NULL, 'b'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"strict", no_argument, NULL, 's'},
-        {0},
+        {"output", required_argument, NULL, 'o'}, {"bundle", required_argument, NULL, 'b'},
+        {"quiet", no_argument, NULL, 'q'},        {"strict", no_argument, NULL, 's'},
+        {"strip", no_argument, NULL, 'n'},        {0},
     };
     static struct build b;
     const char *out = NULL;
@@ -465,6 +493,8 @@ static int run_build(int argc, char **argv)
             b.quiet = true;
         else if (c == 's')
             b.strict = true;
+        else if (c == 'n')
+            b.strip = true;
         else
             return bad_option(&command_build, c, options, argv);
     }
@@ -477,7 +507,7 @@ static int run_build(int argc, char **argv)
 const struct command command_build = {
     .name = "build",
     .summary = "compile a directory with main.c into an image",
-    .help = "usage: pith build [DIR] [-o FILE] [--bundle FILES] [--strict]\n"
+    .help = "usage: pith build [DIR] [-o FILE] [--bundle FILES] [--strict] [--strip]\n"
             "\n"
             "Compiles every .c file in DIR (here, if none is named) under the safety\n"
             "profile of all images, links it with what it calls of Pith, and seals it.\n"
@@ -489,6 +519,8 @@ const struct command command_build = {
             "      --strict          refuse what Pith refuses in its own code: raw memory, casts to\n"
             "                        pointers, numbers that are cut in silence, errors thrown away,\n"
             "                        recursion and loops without a bound, assembly\n"
+            "      --strip           leave the names of functions out of the image; `pith symbolize`\n"
+            "                        with NAME.debug puts them into its crash reports\n"
             "  -q, --quiet           say nothing when all is well\n"
             "\n"
             "Needs clang-19, lld-19 and llvm-19.\n",

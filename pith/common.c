@@ -11,7 +11,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#include "base/codec.h"
+#include "base/fmt.h"
 #include "base/num.h"
 #include "host/process/process.h"
 #include "pith/command.h"
@@ -93,6 +93,16 @@ bool debug_path(const char *image, struct span out)
     put_bytes(&w, stem);
     put_bytes(&w, VIEW(".debug\0"));
     return !w.full;
+}
+
+const char *visible(struct view text)
+{
+    static u8 texts[2][4096];
+    static unsigned next;
+    struct writer w = writer_of((struct span){texts[next % 2], sizeof texts[0] - 1});
+    put_visible(&w, text);
+    texts[next % 2][w.n] = 0;
+    return (const char *)texts[next++ % 2];
 }
 
 /* The directory of the path this command was started by; empty where that was no

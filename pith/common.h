@@ -32,6 +32,10 @@ int open_image(const char *name, const char **path);
  * its name is too long. */
 bool debug_path(const char *image, struct span out);
 
+/* The text with its control characters made visible, for a terminal: names of an image or
+ * a bundle that nobody vouches for. In static memory, of which two can be used at once. */
+const char *visible(struct view text);
+
 /* The directory that the catalogue's images lie in, without a final slash: beside the
  * command, or in ../lib/pith/images when it is installed. In static memory. */
 const char *catalogue_dir(void);

@@ -163,6 +163,43 @@ static struct view bare(const struct image *i)
     return i->bundle.n > 0 ? view_first(file, i->elf.bundle_offset) : file;
 }
 
+/* The bundle moves up to where the symbols were. */
+static int put_stripped(const struct image *i, const struct output *o)
+{
+    struct view file = view_first(i->file.bytes, elf_stripped_size(&i->elf));
+    u64 at = align_up(file.n, ELF_PAGE);
+    u8 start[ELF_PAGE];
+    struct span head = span_first(SPAN_OF(start), MIN(file.n, sizeof start));
+    copy(head, view_first(file, head.n));
+    if (elf_put_stripped(head) != OK || (i->bundle.n > 0 && elf_put_bundle(head, at, i->bundle.n) != OK))
+        return fail("%s: its header makes no sense; build it again", i->path);
+    int code = write_all(o->path, o->fd, 0, file);
+    if (code == EXIT_OK)
+        code = write_all(o->path, o->fd, 0, view_of(head));
+    if (code == EXIT_OK)
+        code = write_all(o->path, o->fd, at, i->bundle);
+    return code == EXIT_OK ? image_seal(o->path, o->fd) : code;
+}
+
+int image_strip(const char *path, const char *out)
+{
+    static struct image image;
+    struct output o;
+    int code = image_open(&image, path);
+    if (code != EXIT_OK)
+        return code;
+    code = output_open(&o, out, image.file.mode);
+    if (code == EXIT_OK) {
+        code = put_stripped(&image, &o);
+        if (code == EXIT_OK)
+            code = output_commit(&o);
+        else
+            output_abandon(&o);
+    }
+    image_close(&image);
+    return code;
+}
+
 static int put_image(const struct image *i, const char *dir, const struct bundle_options *options,
                      const struct output *o)
 {

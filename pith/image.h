@@ -43,6 +43,10 @@ int bundle_check(const char *path, struct view bytes, struct bundle_header *out)
 int image_with_bundle(const struct image *i, const char *dir, const struct bundle_options *options,
                       const char *out);
 
+/* Writes the image `path` without its symbols, with its bundle, sealed, as the file `out`;
+ * the debug file that was made with it still fits. */
+int image_strip(const char *path, const char *out);
+
 /* Appends a seal to the image in `fd`, replacing one that is there. */
 int image_seal(const char *path, int fd);
 

@@ -172,12 +172,12 @@ static void print_symbols(struct symbols *s)
     printf("%8s  %-6s %-28s %s\n", "bytes", "kind", "symbol", "file");
     for (size_t i = 0; i < s->s.n; i++) {
         const struct sized_symbol *y = &s->s.p[i];
-        printf("%8" PRIu64 "  %-6s %-28.*s %s\n", y->size,
+        printf("%8" PRIu64 "  %-6s %-28s %s\n", y->size,
                y->code      ? "code"
                : y->in_file ? "data"
                             : "zeroed",
-               (int)y->name.n, y->name.p,
-               y->file[0]   ? y->file
+               visible(y->name),
+               y->file[0]   ? visible(view_z(y->file))
                : y->room[0] ? y->room
                             : "-");
     }
@@ -197,7 +197,7 @@ static int print_why(const struct image *i, const struct symbols *s, const char 
            y->code      ? "code"
            : y->in_file ? "data"
                         : "zeroed memory",
-           y->file[0]      ? y->file
+           y->file[0]      ? visible(view_z(y->file))
            : s->missing[0] ? "a file that is not known"
                            : y->room);
     int n = symbols_print_references(i, s, y);
@@ -309,6 +309,8 @@ static int show(const struct image *i, const struct arguments *a)
         return EXIT_OK;
     }
     int code = symbols_read(i, &s);
+    if (code == EXIT_OK && s.s.n == 0 && (a->symbols || a->why) && !a->json)
+        code = fail("%s: was stripped: ask the image it was made from", i->path);
     if (code == EXIT_OK && a->json)
         print_json(i, &s, a);
     else if (code == EXIT_OK && a->why)

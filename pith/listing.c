@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/fmt.h"
+#include "pith/common.h"
 
 const char *human_size(u64 bytes)
 {
@@ -66,9 +67,8 @@ void listing_print(struct view bundle, const struct bundle_header *h)
     printf("%10s %10s  %-28s %s\n", "size", "gzip", "type", "path");
     for (u32 i = 0; i < h->files; i++) {
         struct bundle_file f = file_at(bundle, h, i);
-        printf("%10s %10s  %-28.*s %.*s\n", human_size(f.plain.body.n),
-               f.has_gzip ? human_size(f.gzip.body.n) : "-", (int)f.mime.n, f.mime.p, (int)f.path.n,
-               f.path.p);
+        printf("%10s %10s  %-28s %s\n", human_size(f.plain.body.n),
+               f.has_gzip ? human_size(f.gzip.body.n) : "-", visible(f.mime), visible(f.path));
         plain += f.plain.body.n;
         gzip += f.gzip.body.n;
         packed += f.has_gzip;

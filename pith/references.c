@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "pith/command.h"
+#include "pith/common.h"
 #include "pith/spawn.h"
 #include "pith/symbols.h"
 
@@ -37,7 +38,7 @@ static int print_code(struct view text, const struct sized_symbol *of)
         if (begun.n > 0)
             function = begun;
         else if (names(line, of->name) && !view_eq(function, of->name) && told.p != function.p) {
-            printf("  %.*s\n", (int)function.n, function.p);
+            printf("  %s\n", visible(function));
             told = function;
             n++;
         }
@@ -64,7 +65,7 @@ static int print_tables(const struct image *i, const struct symbols *s, const st
         const struct sized_symbol *holder = symbol_of(s, r.at);
         if (r.value < of->address || r.value - of->address >= of->size || !holder || holder == told)
             continue;
-        printf("  %.*s (a table)\n", (int)holder->name.n, holder->name.p);
+        printf("  %s (a table)\n", visible(holder->name));
         told = holder;
         n++;
     }

@@ -233,6 +233,11 @@ static int take_word(struct run_args *a, struct words *w, const char *word)
         strcpy(o.name, word[1] == 'p' ? "publish" : "help");
         return take_option(a, w, &o);
     }
+    if (view_starts(view_z(word), VIEW("-p"))) {
+        strcpy(o.name, "publish");
+        o.value = word + 2;
+        return take_option(a, w, &o);
+    }
     if (view_starts(view_z(word), VIEW("--"))) {
         size_t n = strcspn(word + 2, "=");
         o.value = word[2 + n] == '=' ? word + 2 + n + 1 : NULL;

@@ -44,8 +44,10 @@ static int collect(const struct image *i, struct symbols *out)
 {
     struct elf_symbols table;
     struct elf_symbol e;
-    if (elf_symbols(&i->elf, &table) != OK)
-        return fail("%s: has no symbols; build it again with `pith build`", i->path);
+    if (elf_symbols(&i->elf, &table) != OK) {
+        snprintf(out->missing, sizeof out->missing, "the image was stripped");
+        return EXIT_OK;
+    }
     struct sized_symbol *s = calloc(table.n + 1, sizeof *s);
     if (!s)
         return fail("out of memory");
@@ -199,7 +201,7 @@ int symbols_read(const struct image *i, struct symbols *out)
 {
     *out = (struct symbols){0};
     int code = collect(i, out);
-    if (code == EXIT_OK)
+    if (code == EXIT_OK && !out->missing[0])
         locate(i, out);
     return code;
 }

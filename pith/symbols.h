@@ -22,7 +22,7 @@ struct symbols {
     char missing[256];      /* why files are not known, and what to do; "": they are */
 };
 
-/* EXIT_OK, or an exit code after saying why: an image that was stripped. */
+/* EXIT_OK, or an exit code after saying why. Of an image that was stripped, none. */
 int symbols_read(const struct image *i, struct symbols *out);
 void symbols_free(struct symbols *s);
 

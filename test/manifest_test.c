@@ -190,6 +190,25 @@ TEST(names_are_lower_case_and_end_within_their_fields)
     CHECK_EQ(read_it(), ERR_MALFORMED);
 }
 
+TEST(texts_give_no_orders_to_a_terminal)
+{
+    static const struct {
+        const char *text;
+        enum err result;
+    } texts[] = {
+        {"\x1b[2J", ERR_MALFORMED},  {"a\nb", ERR_MALFORMED},    {"\x7f", ERR_MALFORMED},
+        {"\xc2\x9b", ERR_MALFORMED}, {"gr\xc3\xbc\xc3\x9f", OK}, {"", OK},
+    };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct manifest about = good;
+        fill(SPAN_OF(about.about), 0);
+        copy(SPAN_OF(about.about), view_z(AT(texts, i).text));
+        start();
+        put_about(about);
+        CHECK_EQ(read_it(), AT(texts, i).result);
+    }
+}
+
 TEST(of_two_with_one_name_neither_counts)
 {
     struct manifest_device d = {.kind = DEVICE_NET, .name = "net"};
@@ -273,5 +292,5 @@ TEST(what_makes_no_sense_is_damaged)
 
 TESTS(CASE(devices_and_keys_are_in_the_order_of_their_names), CASE(there_is_one_manifest_of_this_version),
       CASE(limits_must_be_able_to_work), CASE(names_are_lower_case_and_end_within_their_fields),
-      CASE(of_two_with_one_name_neither_counts), CASE(there_are_limits_and_kinds),
-      CASE(what_makes_no_sense_is_damaged))
+      CASE(texts_give_no_orders_to_a_terminal), CASE(of_two_with_one_name_neither_counts),
+      CASE(there_are_limits_and_kinds), CASE(what_makes_no_sense_is_damaged))

@@ -81,12 +81,21 @@ for how in stop forever; do
     fi
     exec 9<&-
 done
-"$pith" run "$crash" --how forever >"$out" 2>&1 &
+# A shell that is no terminal's starts what is in the background with SIGINT ignored.
+env --default-signal=INT "$pith" run "$crash" --how forever >"$out" 2>&1 &
 pid=$!
 sleep 0.2
 kill -INT $pid && sleep 0.2 && kill -INT $pid
 wait $pid
 [ $? = 130 ] && ok 'a second SIGINT ends it' || not_ok 'a second SIGINT ends it'
+"$pith" run "$crash" --how forever >"$out" 2>&1 &
+pid=$!
+sleep 0.2
+kill -INT $pid && sleep 0.2 && kill -INT $pid && sleep 0.2
+kill -KILL $pid
+wait $pid
+[ $? = 137 ] && ok 'a SIGINT that was ignored at the start stays so' ||
+    not_ok 'a SIGINT that was ignored at the start stays so'
 rm -f "$tmp/said"
 "$pith" run "$crash" --how nothing >"$out" 2>&1
 [ $? = 1 ] && grep -q '^crash: invalid$' "$out" && ok 'an appliance that fails is exit code 1' ||
@@ -107,8 +116,9 @@ refuses 1 'more memory than there is' 'no .* KiB of memory.*--mem' \
     sh -c "ulimit -v 100000; '$pith' run hello --mem 1g"
 refuses 2 'data for an appliance without' 'works on no data' "$pith" run hello "$tmp"
 refuses 2 'a network for an appliance without' 'no network device' "$pith" run hello --net user
+refuses 2 'a port for an appliance without, in one word' 'no network device' "$pith" run hello -p80:80
 refuses 2 'a port for an appliance without' 'no network device' "$pith" run hello -p 80:80
-refuses 2 'another host' 'this pith has' "$pith" run hello --host kvm
+refuses 2 'another host' 'this pith has' "$pith" run hello --host elsewhere
 refuses 1 'a log that cannot be written' 'cannot be written' "$pith" run hello --log "$tmp/no/log"
 refuses 2 'a command that is not there' 'did you mean .pith run.' "$pith" rnu
 if [ -e build/web.pith ]; then
@@ -145,8 +155,8 @@ for at in $(seq 0 61 $((size - 1))); do
     [ $? = 1 ] && [ "$(wc -l <"$out")" = 1 ] || { damage=$at && break; }
 done
 [ $damage = 0 ] && ok 'one wrong byte, anywhere' || not_ok "one wrong byte, at $damage"
-abi=$(grep -abo 'Pith' "$hello" | head -n 1 | cut -d: -f1)
-patch "$hello" "$tmp/version" $((abi + 12)) '\002'
+about=$(LC_ALL=C grep -abPo '\x01\x00\x00\x00Pith' "$hello" | head -n 1 | cut -d: -f1) # of that type
+patch "$hello" "$tmp/version" $((about + 16)) '\002'
 refuses 1 'a manifest of another version' 'another version' "$pith" run "$tmp/version"
 writable=$(readelf -lW "$hello" | awk '/^  [A-Z]/ { n++ } $1 == "LOAD" && /R E/ { print n - 1; exit }')
 patch "$hello" "$tmp/wx" $((64 + (writable - 1) * 56 + 4)) '\007'

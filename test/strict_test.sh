@@ -79,6 +79,10 @@ static u64 deep(u64 n) { return n == 0 ? 0 : deep(n - 1); }' \
     return deep(3) == 0 ? OK : ERR_INVALID;'
 "$pith" build --strict >"$out" 2>&1 && "$pith" run app.pith >>"$out" 2>&1
 say $? 'bounds and reasons that are stated are accepted'
+mkdir "$tmp/100%d" && write '' '' && cp main.c "$tmp/100%d" &&
+    "$pith" build --strip "$tmp/100%d" >"$out" 2>&1 && "$pith" run "$tmp/100%d/100%d.pith" >>"$out" 2>&1 &&
+    [ -s "$tmp/100%d/100%d.debug" ] && "$pith" inspect "$tmp/100%d/100%d.pith" | grep -q 'was stripped'
+say $? 'a directory may have a % in its name; --strip leaves names out'
 "$pith" build --strict "$root/examples/greeter" -o "$tmp/greeter.pith" >"$out" 2>&1
 say $? 'what pith new writes keeps the rules'
 exit $bad

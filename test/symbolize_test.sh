@@ -94,6 +94,28 @@ printf '  at       evil\033[2J (image+%s)\n  \033[31mred\n' "$at" | "$pith" symb
 ! grep -q "$(printf '\033')" "$out" && grep -q 'x1b' "$out"
 say $? 'control characters of a report do not reach the terminal'
 
+# ---- an image without names
+"$pith" strip "$image" -o "$tmp/stripped.pith" >"$out" 2>&1 &&
+    [ "$(stat -c %s "$tmp/stripped.pith")" -lt "$(stat -c %s "$image")" ] &&
+    [ "$(readelf -Ws "$tmp/stripped.pith" | wc -l)" -lt 4 ]
+say $? 'pith strip leaves the symbols out'
+"$pith" run "$tmp/stripped.pith" --how bounds >"$tmp/stripped" 2>&1
+cp "$tmp/stripped" "$out"
+grep -q '^pith: crash crashed: outside of a view' "$out" &&
+    grep -q '^  fiber    breaker, in scope inner < ' "$out" &&
+    grep -q '^  at       (image+0x[0-9a-f]*)$' "$out"
+say $? 'its report still names the rule, the fiber and its scopes'
+"$pith" symbolize build/test/crash.debug <"$tmp/stripped" >"$out" 2>&1
+grep -q "^  at       boundary.*, $(where 'zero + 4')$" "$out"
+say $? 'and gets names and lines where the debug file is'
+fails 1 'is stripped, and .* is not there: name the .debug file' "$pith" symbolize "$tmp/stripped.pith" 0x10
+say $? 'without it the file is asked for'
+"$pith" inspect "$tmp/stripped.pith" >"$out" 2>&1 && grep -q 'the image was stripped' "$out"
+say $? 'pith inspect shows the rest'
+"$pith" bundle web doc -o "$tmp/site.pith" >"$out" 2>&1 && "$pith" strip "$tmp/site.pith" &&
+    "$pith" inspect --bundle "$tmp/site.pith" >"$out" 2>&1 && grep -q ' /safety.md$' "$out"
+say $? 'a bundle stays'
+
 # ---- what is wrong
 fails 1 'of build .*the report of build .*take the .debug file' \
     "$pith" symbolize build/web.debug <"$tmp/report"

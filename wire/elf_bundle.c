@@ -1,8 +1,18 @@
 #include "wire/elf_bundle.h"
 
 #include "base/codec.h"
+#include "base/num.h"
 
-enum { PT_NULL = 0, PT_PHDR = 6, PHDR_SIZE = 56, E_PHOFF = 32, E_PHNUM = 56, EHDR_SIZE = 64 };
+enum {
+    PT_NULL = 0,
+    PT_PHDR = 6,
+    PHDR_SIZE = 56,
+    E_PHOFF = 32,
+    E_PHNUM = 56,
+    EHDR_SIZE = 64,
+    E_SHOFF = 40,
+    E_SHNUM = 60
+};
 
 enum err elf_put_bundle(struct span start, u64 offset, u64 n)
 {
@@ -30,4 +40,21 @@ enum err elf_put_bundle(struct span start, u64 offset, u64 n)
         return OK;
     }
     return ERR_NOT_FOUND;
+}
+
+u64 elf_stripped_size(const struct elf *e)
+{
+    u64 end = 0;
+    for (u32 i = 0; i < e->segments_n; i++)
+        end = MAX(end, AT(e->segments, i).offset + AT(e->segments, i).file_n);
+    return end;
+}
+
+enum err elf_put_stripped(struct span start)
+{
+    if (start.n < EHDR_SIZE)
+        return ERR_MALFORMED;
+    store_le64(start, E_SHOFF, 0);
+    store_le32(start, E_SHNUM, 0); /* and the number of the section that holds names */
+    return OK;
 }

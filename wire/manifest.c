@@ -4,11 +4,24 @@
 #include "base/num.h"
 #include "base/quantity.h"
 
+/* Control characters would be orders to the terminal that shows the text: ASCII's, and
+ * U+0080 to U+009F in UTF-8. */
+static bool has_control(struct view text)
+{
+    for (u8 before = 0; text.n > 0; text = view_from(text, 1)) {
+        u8 c = view_at(text, 0);
+        if (c < ' ' || c == 0x7f || (before == 0xc2 && c >= 0x80 && c < 0xa0))
+            return true;
+        before = c;
+    }
+    return false;
+}
+
 /* A text field: zero-terminated within it. */
 static void take_text(struct reader *r, struct span field)
 {
-    struct view raw = get_bytes(r, field.n);
-    if (view_find(raw, 0) == raw.n)
+    struct view raw = get_bytes(r, field.n), rest;
+    if (view_find(raw, 0) == raw.n || has_control(view_cut(raw, 0, &rest)))
         r->bad = true;
     else
         copy(field, raw);

@@ -31,21 +31,26 @@ static void on_stop(int signal)
     process.sleep = (struct timespec){0};
 }
 
+/* What whoever started this had ignored (nohup, a job in the background) stays ignored. */
+static bool handle_stop(int signal)
+{
+    struct sigaction stop = {.sa_handler = on_stop, .sa_flags = SA_ONSTACK | SA_RESTART}, before;
+    return sigaction(signal, &stop, &before) == 0 &&
+           (before.sa_handler != SIG_IGN || sigaction(signal, &before, NULL) == 0);
+}
+
 /* On a stack of their own: the image's stacks are small, and may be what broke. */
 static bool handle_signals(void)
 {
-    static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS}, stops[] = {SIGTERM, SIGINT};
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS};
     const stack_t alternate = {.ss_sp = process_signal_stack, .ss_size = sizeof process_signal_stack};
     struct sigaction crash = {.sa_sigaction = process_crashed,
                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
-    struct sigaction stop = {.sa_handler = on_stop, .sa_flags = SA_ONSTACK | SA_RESTART};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     bool done = sigaltstack(&alternate, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0;
     for (size_t i = 0; i < COUNT(crashes) && done; i++)
         done = sigaction(crashes[i], &crash, NULL) == 0;
-    for (size_t i = 0; i < COUNT(stops) && done; i++)
-        done = sigaction(stops[i], &stop, NULL) == 0;
-    return done;
+    return done && handle_stop(SIGTERM) && handle_stop(SIGINT);
 }
 
 /* First all out of the way, then each to its place; the rest is closed. */
