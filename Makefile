@@ -39,26 +39,39 @@ $(B)/packages-%: packages pith/install-packages
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
         -Wimplicit-fallthrough -Wno-missing-field-initializers -Wno-gnu-statement-expression
-# Bounds, overflow, narrowing, shifts, division, unreachable ends: each traps with its number.
-CHECKS := -fsanitize=bounds,local-bounds,object-size,signed-integer-overflow,unsigned-integer-overflow \
-          -fsanitize=implicit-integer-truncation,implicit-integer-sign-change,shift,integer-divide-by-zero \
-          -fsanitize=return,unreachable,vla-bound,bool,enum,builtin \
-          -fsanitize-trap=all -fno-sanitize-link-runtime
+# doc/safety.md says what each group catches and costs; make bench-profile measures it.
+#
+# Accesses outside of arrays and objects whose size the compiler knows.
+BOUNDS := -fsanitize=bounds,local-bounds,object-size
+# Overflow, narrowing, shifts, division.
+NUMBERS := -fsanitize=signed-integer-overflow,unsigned-integer-overflow,implicit-integer-truncation \
+           -fsanitize=implicit-integer-sign-change,shift,integer-divide-by-zero
+# Ends that must not be reached, values that a bool cannot have, builtins called wrongly.
+VALUES := -fsanitize=return,unreachable,vla-bound,bool,enum,builtin
 # Calls through pointers only to functions of that type (needs whole-program LTO), without the
-# list of exemptions that comes with the sanitizers, which is for C++.
-# The name of a function stays with its code, not with its entry in the table of targets.
-CFI := -fsanitize=cfi -fno-sanitize-ignorelist -fno-sanitize-cfi-canonical-jump-tables -flto=full
-# Stack protector with a random guard, zeroed locals, one page at a time down the stack.
-STACK := -fstack-protector-strong -mstack-protector-guard=global -ftrivial-auto-var-init=zero \
-         -fstack-clash-protection
+# list of exemptions that comes with the sanitizers, which is for C++. The name of a function
+# stays with its code, not with its entry in the table of targets.
+CFI := -fsanitize=cfi -fno-sanitize-ignorelist -fno-sanitize-cfi-canonical-jump-tables
+# Each traps with its number, and needs no run-time library.
+CHECKS := $(BOUNDS) $(NUMBERS) $(VALUES) -fsanitize-trap=all -fno-sanitize-link-runtime
+# A random guard below return addresses.
+PROTECTOR := -fstack-protector-strong -mstack-protector-guard=global
+# Locals begin as zeroes.
+ZEROED := -ftrivial-auto-var-init=zero
+# One page at a time down the stack, so that no frame jumps over the guard page.
+CLASH := -fstack-clash-protection
 # No optimisation may take undefined behaviour for granted.
-DIALECT := -std=gnu11 -fno-strict-aliasing -fno-delete-null-pointer-checks -fstrict-flex-arrays=3 -I.
+DEFINED := -fno-strict-aliasing -fno-delete-null-pointer-checks -fstrict-flex-arrays=3
+# Call stacks in reports.
+FRAMES := -fno-omit-frame-pointer
+LTO := -flto=full
+DIALECT := -std=gnu11 $(DEFINED) -I.
 # For size, except for the few files that every request spends its time in: -Os there. The
 # rest is no slower with -Oz where it was measured, and -O2 makes an image half as large again.
 OPTIMIZE = -Oz
 HOT := base/codec.c base/hash.c base/list.c base/mem.c base/view.c wire/bundle.c wire/http.c
 PROFILE = $(DIALECT) $(WARN) $(OPTIMIZE) -g -ffreestanding -fPIE -fvisibility=hidden -ffunction-sections \
-          -fdata-sections -fno-omit-frame-pointer $(CHECKS) $(CFI) $(STACK)
+          -fdata-sections $(FRAMES) $(CHECKS) $(CFI) $(LTO) $(PROTECTOR) $(ZEROED) $(CLASH)
 # Views, not pointers: outside of base/, fiber/ and host/ no pointer is indexed or moved.
 STRICT := -Werror=unsafe-buffer-usage
 # A number that is cut says so; `pith build` asks that with --strict only, since it traps in
@@ -71,7 +84,7 @@ FLAGS := $(B)/gen/flags
 $(shell mkdir -p $(B)/gen; echo '$(PROFILE) $(HOT)' | cmp -s - $(FLAGS) || echo '$(PROFILE) $(HOT)' >$(FLAGS))
 
 # The linker does not check the compiler's own intermediate code: that is a sixth of its time.
-IMAGE_LINK := -fuse-ld=lld-19 -nostdlib -static-pie $(CFI) -O2 -Wl,--gc-sections,--no-dynamic-linker \
+IMAGE_LINK := -fuse-ld=lld-19 -nostdlib -static-pie $(CFI) $(LTO) -O2 -Wl,--gc-sections,--no-dynamic-linker \
               -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,-z,max-page-size=4096 \
               -Wl,--pack-dyn-relocs=relr,--build-id=sha1,-e,guest_entry,--fatal-warnings,--disable-verify
 # An image keeps the symbols of its functions and objects, for gdb, perf and reports; not the
@@ -155,7 +168,7 @@ KEEL := $(DIALECT) $(WARN) -Os -g -ffreestanding -fno-pie -ffunction-sections -f
 KEEL_O := $(patsubst host/%.c,$(B)/%.o,$(wildcard host/metal/keel/*.c)) $(B)/metal/keel/keel.S.o
 METAL_C := $(wildcard host/metal/*.c host/report/*.c)
 METAL_O := $(METAL_C:%.c=$(B)/image/%.o) $(B)/image/host/metal/call.o
-METAL_LINK := -fuse-ld=lld-19 -nostdlib -static $(CFI) -O2 -Wl,--gc-sections,-z,max-page-size=4096 \
+METAL_LINK := -fuse-ld=lld-19 -nostdlib -static $(CFI) $(LTO) -O2 -Wl,--gc-sections,-z,max-page-size=4096 \
               -Wl,-z,noexecstack,--build-id=none,--fatal-warnings,-T,host/metal/link.ld
 
 $(B)/metal/keel/%.o: host/metal/keel/%.c $(FLAGS) | build-packages
@@ -469,13 +482,20 @@ $(B)/bench/%: bench/%.c | test-packages
 $(B)/bench/%: bench/floor/%.c | test-packages
 	$(step)
 	$(HOSTED) $< -o $@
+$(B)/bench/replay: bench/replay.c wire/elf.c wire/manifest.c $(filter-out base/mem.c,$(wildcard base/*.c)) \
+                   | test-packages
+	$(step)
+	$(HOSTED) -Wno-unknown-pragmas -Wno-attributes -Wno-missing-field-initializers $^ -o $@
 $(B)/bench/hello: bench/floor/hello.c | build-packages
 	$(step)
 	musl-gcc -static -Os -s $< -o $@
-.PHONY: bench-programs
+.PHONY: bench-programs bench-profile
 bench-programs: $(BENCH) $(B)/bench/hello
 bench: all test-packages bench-programs
 	@python3 bench/bench.py $(ARGS)
+# What each part of the profile costs: builds the images without it. Eight minutes.
+bench-profile: all test-packages bench-programs
+	@python3 bench/profile.py $(ARGS)
 
 clean:
 	rm -rf $(B)

@@ -1,4 +1,4 @@
-"""run.py [--host NAME]… [--write PATH] [BUG …]: what becomes of planted bugs.
+"""run.py [--host NAME]… [--images FOLDER] [--write PATH] [BUG …]: what becomes of planted bugs.
 
 Runs every bug of bugs.py (or those named) as an image on each host and as plain C
 with Debian's hardening, and tries the attempts that must be refused. Prints a line
@@ -70,8 +70,8 @@ def run_with_device(command):
     return subprocess.CompletedProcess(command, process.returncode, said + rest)
 
 
-def run_image(bug, host, scratch):
-    command = [PITH, "run", f"build/planted/{bug.name}.pith"]
+def run_image(bug, host, images, scratch):
+    command = [PITH, "run", os.path.join(images, f"{bug.name}.pith")]
     if bug.bundle:
         data = os.path.join(scratch, bug.name + ".data")
         os.makedirs(data, exist_ok=True)
@@ -164,7 +164,7 @@ def judge_refusal(bug, broken, scratch):
 # ---- all of it -----------------------------------------------------------------------------
 
 
-def look_at(bug, hosts, broken, scratch):
+def look_at(bug, hosts, images, broken, scratch):
     result = {"name": bug.name, "bug": bug.what, "hosts": {}}
     result["plain"] = dict(zip(("outcome", "says"), run_plain(bug, scratch)))
     right = bug.loose == (f"{bug.name}/main.c" in broken)
@@ -174,7 +174,7 @@ def look_at(bug, hosts, broken, scratch):
     if not fine:
         problems.append(f"{who} does not refuse the attempt as it should")
     for host in hosts:
-        done = run_image(bug, host, scratch)
+        done = run_image(bug, host, images, scratch)
         outcome, says, right = judge_image(bug, done)
         result["hosts"][host] = {"outcome": outcome, "says": says}
         if not right:
@@ -215,6 +215,7 @@ def count(results, hosts):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--host", action="append", choices=HOSTS)
+    parser.add_argument("--images", default="build/planted", help="folder of NAME.pith")
     parser.add_argument("--write")
     parser.add_argument("bugs", nargs="*")
     options = parser.parse_args()
@@ -226,7 +227,7 @@ def main():
     try:
         broken = broken_rules(bugs, scratch)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            results = list(pool.map(lambda b: look_at(b, hosts, broken, scratch), bugs))
+            results = list(pool.map(lambda b: look_at(b, hosts, options.images, broken, scratch), bugs))
     finally:
         shutil.rmtree(scratch)
     for r in results:
