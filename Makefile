@@ -308,8 +308,8 @@ $(PLANTED): $(B)/planted/%.pith: $(B)/image/test/planted/%/main.o $(IMAGE_O) $(B
 	$(link-image)
 .PHONY: planted planted-images
 planted-images: $(PLANTED)
-planted: all test-packages planted-images
-	@python3 test/planted/run.py --write $(B)/planted
+planted: all test-packages $(B)/gen/rules planted-images
+	@python3 test/planted/run.py $(addprefix --host ,process kvm) --write $(B)/planted
 
 test: all test-packages $(B)/gen/rules $(TESTS) $(TEST_IMAGES) planted-images fuzzers bench-programs \
       $(SITE)/index.html

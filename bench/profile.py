@@ -1,6 +1,6 @@
 """make bench-profile: what the profile costs, and each part of it.
 
-profile.py [--short] [--rounds N] [--seconds S] [--parts] [--bugs] [--out FOLDER]
+profile.py [--short] [--build] [--rounds N] [--seconds S] [--parts] [--bugs] [--out FOLDER]
 
 Builds the appliances web and echo with the profile, without any of it, and without one
 part at a time, below build/profile, and measures of each:
@@ -142,37 +142,30 @@ def replay_ns(name, image, requests):
 
 
 def counted(name, image, requests, work):
-    """Instructions of the image in so many requests: all that are not of an object with a name."""
+    """Instructions of the image, which valgrind has no name for, in so many requests."""
     out = os.path.join(work, f"callgrind.{os.path.basename(folder_of(name))}.{image}.{requests}")
     world.run("valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "build/bench/replay",
               replayed(name, image), str(requests), "16")
-    total, ours, called = 0, False, False
+    total, ours, called, objects = 0, False, False, {}
     with open(out, encoding="utf-8", errors="replace") as f:
         for line in f:
-            if line.startswith("ob="):
-                ours = known(line)
+            match = re.match(r"(c?ob)=\((\d+)\)(?: (.*))?", line)
+            if match:
+                kind, number, its_name = match.groups()
+                objects.setdefault(number, its_name)
+                ours = objects[number] == "???" if kind == "ob" else ours
             elif line.startswith("calls="):
                 called = True  # the next line is what was called, which counts itself
             elif re.match(r"[+\-*\d]\S* \d+$", line):
                 total += 0 if called or not ours else int(line.split()[1])
                 called = False
+    if total == 0:
+        raise RuntimeError(f"{out}: no instructions of {image}")
     return total
-
-
-names_of_objects = {}
-
-
-def known(line):
-    """Whether "ob=(2) ???" or, later, "ob=(2)" is the image: valgrind has no name for it."""
-    number, name = re.match(r"ob=\((\d+)\)(?: (.*))?", line).groups()
-    if name:
-        names_of_objects[number] = name
-    return names_of_objects.get(number, "") == "???" or names_of_objects.get(number, "").endswith(".pith")
 
 
 def instructions(name, image, work):
     few, many = 500, 1500
-    names_of_objects.clear()
     return (counted(name, image, many, work) - counted(name, image, few, work)) / (many - few)
 
 
@@ -317,6 +310,7 @@ def main():
     parse.add_argument("--rounds", type=int, default=9)
     parse.add_argument("--seconds", type=int, default=1)
     parse.add_argument("--parts", action="store_true", help="each part on the tap as well")
+    parse.add_argument("--build", action="store_true", help="build, and measure nothing")
     parse.add_argument("--bugs", action="store_true", help="the planted bugs without each part")
     parse.add_argument("--out", default=HERE, help="folder for results.json and table.md")
     options = parse.parse_args()
@@ -335,6 +329,8 @@ def main():
             build(variant, ["web.pith", "echo.pith"], os.cpu_count())
             world.run("build/pith", "bundle", os.path.join(folder_of(variant[0]), "web.pith"), small, "-q",
                       "-o", replayed(variant[0], "web"))
+        if options.build:
+            return 0
         measure_images(results, options, work)
         try:
             measure_on_tap(results, options, work, site)

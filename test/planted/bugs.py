@@ -25,8 +25,8 @@ CFI = "control flow integrity"
 NULL = "null pointer"
 STACK = "the guard page of this fiber's stack"
 
-# Who refuses: the compiler under the profile, make check's rules, gcc's analyser.
-COMPILER, RULES, ANALYSER = "the compiler", "`make check`", "`make analyze`"
+# Who refuses: the compiler under the profile, the rules of pith/rules.h, gcc's analyser.
+COMPILER, RULES, ANALYSER = "the compiler", "`pith build --strict`", "`make analyze`"
 
 BUGS = [
     Bug("stack-write", "write past an array on the stack", 48, trapped=VIEW),
@@ -84,19 +84,20 @@ BUGS = [
         why="objects of pools and arenas come zeroed"),
     Bug("null", "null pointer", 3, trapped=NULL),
     Bug("near-null", "null pointer, 4 MiB into a large object", 0x101000, trapped=NULL),
-    Bug("recursion", "stack used up by recursion", 10000000, trapped=STACK),
+    Bug("recursion", "stack used up by recursion", 10000000, trapped=STACK,
+        refused=(RULES, "recursion of parse")),
     Bug("big-frame", "stack used up by one frame, beyond its guard", 64, trapped=STACK),
     Bug("variable-array", "frame as large as a stranger says", 9000000, harmless="^refused$",
         refused=(COMPILER, "variable length array"), why="memory comes from arenas, which have a limit"),
     Bug("format", "a stranger's text as a format", harmless="^%s%s%n SECRET[?] no$",
         refused=(COMPILER, "printf|undefined symbol"), why="there are no formats"),
     Bug("misaligned", "misaligned number", 1, harmless="^258$",
-        refused=(RULES, "cast between object pointers"),
+        refused=(RULES, "cast to a pointer"),
         why="numbers are taken out of bytes wherever they lie"),
     Bug("bundle-write", "write to the bundle", 0, trapped="the bundle, which is read-only", loose=True,
         bundle=True, refused=(COMPILER, "discards qualifiers")),
     Bug("constant-write", "write to a constant", 0, trapped="read-only data", loose=True,
-        refused=(RULES, "cast between object pointers")),
+        refused=(RULES, "cast to a pointer")),
     Bug("device-race", "received frame changes between check and use", device=True,
         harmless="the frame is as it was", why="a device writes only while the image asks it to receive"),
     Bug("unchecked-error", "result used after an error", harmless="^0$",

@@ -20,7 +20,7 @@ import tempfile
 import textwrap
 import time
 
-from bugs import ANALYSER, BUGS, COMPILER, RULES
+from bugs import ANALYSER, BUGS, RULES
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -118,46 +118,41 @@ def run_plain(bug, scratch):
 # ---- what is refused -----------------------------------------------------------------------
 
 
-def refused_by_compiler(bug, scratch):
-    """As a user would: pith build."""
+def refused_by_build(bug, scratch, *strict):
+    """As a user would see it."""
     folder = os.path.join(scratch, "attempt", bug.name)
     shutil.copytree(os.path.join(HERE, bug.name, "refused"), folder)
-    done = run([PITH, "build", folder])
+    done = run([PITH, "build", folder, *strict])
     return done.stdout if done.returncode != 0 else ""
 
 
-def refused_by_analyser(bug, _):
+def refused_by_analyser(bug):
     attempt = f"build/analyze/test/planted/{bug.name}/refused/main.ok"
     done = run(["make", "-s", "--no-print-directory", attempt], env={**os.environ, "MAKEFLAGS": ""})
     return done.stdout if done.returncode != 0 else ""
 
 
-def broken_rules(bugs, scratch):
-    """Each main.c and attempt as an appliance of the house: what check.py says, by name."""
-    tree = os.path.join(scratch, "tree")
-    os.makedirs(os.path.join(tree, "appliance"))
-    for room in os.listdir(ROOT):
-        if room not in ("appliance", "build") and not room.startswith("."):
-            os.symlink(os.path.join(ROOT, room), os.path.join(tree, room))
-    for bug in bugs:
-        shutil.copytree(os.path.join(HERE, bug.name), os.path.join(tree, "appliance", bug.name))
-    said = run([sys.executable, "test/check.py", "--text", tree]).stdout
+def broken_rules(bugs):
+    """What the rules of images say of each main.c, by name."""
+    headers = [os.path.join(room, name) for room in ("base", "sig", "fiber")
+               for name in os.listdir(os.path.join(ROOT, room)) if name.endswith(".h")]
+    mains = [f"test/planted/{bug.name}/main.c" for bug in bugs]
+    said = run(["build/gen/rules", "declared", *headers, "strict", "test/planted/planted.h", *mains]).stdout
     broken = {}
-    for path, what in re.findall(r"^appliance/(\S+?):\d+: (.*)$", said, re.M):
-        if "may not include test/" not in what:
-            broken.setdefault(path, []).append(what)
+    for name, what in re.findall(r"^test/planted/(\S+?)/main.c:\d+: (.*)$", said, re.M):
+        broken.setdefault(name, []).append(what)
     return broken
 
 
-def judge_refusal(bug, broken, scratch):
+def judge_refusal(bug, scratch):
     """(what the table says, whether it is right); nothing for what needs no refusal."""
     if not bug.refused:
         return None, True
     who, words = bug.refused
-    if who == RULES:
-        said = "\n".join(broken.get(f"{bug.name}/refused/main.c", []))
+    if who == ANALYSER:
+        said = refused_by_analyser(bug)
     else:
-        said = {COMPILER: refused_by_compiler, ANALYSER: refused_by_analyser}[who](bug, scratch)
+        said = refused_by_build(bug, scratch, *["--strict"] * (who == RULES))
     return who, bool(said and re.search(words, said))
 
 
@@ -167,9 +162,9 @@ def judge_refusal(bug, broken, scratch):
 def look_at(bug, hosts, images, broken, scratch):
     result = {"name": bug.name, "bug": bug.what, "hosts": {}}
     result["plain"] = dict(zip(("outcome", "says"), run_plain(bug, scratch)))
-    right = bug.loose == (f"{bug.name}/main.c" in broken)
-    problems = [] if right else [f"main.c {broken.get(bug.name + '/main.c', 'breaks no rule')}"]
-    who, fine = judge_refusal(bug, broken, scratch)
+    right = bug.loose == (bug.name in broken)
+    problems = [] if right else [f"main.c {broken.get(bug.name, 'breaks no rule')}"]
+    who, fine = judge_refusal(bug, scratch)
     result["refused_by"] = who
     if not fine:
         problems.append(f"{who} does not refuse the attempt as it should")
@@ -225,7 +220,7 @@ def main():
     bugs = [b for b in BUGS if not options.bugs or b.name in options.bugs]
     scratch = tempfile.mkdtemp(prefix="pith-planted-")
     try:
-        broken = broken_rules(bugs, scratch)
+        broken = broken_rules(bugs)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             results = list(pool.map(lambda b: look_at(b, hosts, options.images, broken, scratch), bugs))
     finally:

@@ -17,7 +17,7 @@ enum err appliance_main(struct scope *root)
     if (!dev)
         return ERR_NOT_FOUND;
     say("ready");
-    while (net_rx(dev, (struct net_rx_burst){frames, 1}) == 0)
+    while (net_rx(dev, SLICE_OF(net_rx_burst, frames)) == 0)
         (void)idle_until(1, 0, FOREVER);
     struct view frame = AT(frames, 0).frame;
     u8 checked = view_at(frame, LENGTH_AT);
