@@ -24,6 +24,7 @@ CRASHED = 134
 HOSTS = {
     "process": [],
     "kvm": ["--host", "kvm"],
+    "qemu": ["--host", "qemu", "--accel", "tcg"],
 }
 
 
@@ -60,7 +61,7 @@ def outcome(code, said):
     answer = re.search(r"^(refused|answered)", said, flags=re.M)
     if answer and code == 0:
         return {"refused": "refused", "answered": "nothing happens"}[answer.group(1)], True
-    if code == 255 and not said.strip():
+    if code == 255:
         return "ends with exit code 255", True
     return f"exit code {code}: {said.strip()[:80]}", False
 

@@ -443,12 +443,24 @@ static bool divides(struct view text)
     return (view_at(text, 0) | 1) == 0xf7 && (view_at(text, 1) >> 3 & 7) >= 6;
 }
 
+/* syscall, sysenter and int $0x80, which processors refuse in different ways. */
+static bool calls_kernel(const struct finding *f)
+{
+    u8 text[8];
+    struct view v = VIEW_OF(text);
+    return instruction_at(f, f->stop.rip, text) &&
+           (view_starts(v, VIEW("\x0f\x05")) || view_starts(v, VIEW("\x0f\x34")) ||
+            view_starts(v, VIEW("\xcd\x80")));
+}
+
 /* A processor without interrupt handlers only says where it stopped. */
 static void find_kind(struct finding *f)
 {
     struct stop *s = &f->stop;
     unsigned code;
     u8 text[8];
+    if ((s->kind == STOP_INSTRUCTION || s->kind == STOP_PROTECTION) && calls_kernel(f))
+        s->kind = STOP_SYSTEM_CALL;
     if (s->kind != STOP_UNKNOWN)
         return;
     s->kind = STOP_ACCESS;

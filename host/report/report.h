@@ -18,7 +18,7 @@ enum stop_kind {
     STOP_PROTECTION,  /* an address that no memory can have, or a privileged instruction */
     STOP_INSTRUCTION, /* not to be executed: of most, a trap of the profile */
     STOP_DIVISION,
-    STOP_SYSTEM_CALL, /* of its own, right before rip */
+    STOP_SYSTEM_CALL, /* of its own, at rip or right before it */
     STOP_FILE,        /* a file that is mapped was cut short */
     STOP_SENT,        /* asked for from outside */
 };
