@@ -54,6 +54,23 @@ SYN_ALL = b"\2\1\0\0\x0f\7\5\xb4" + struct.pack("!II", 9, 0)
 SACK = b"\x40\1\0\x80\x9c\x18" + struct.pack("!II", 10, 9) + b"\x80\x32\x80\x32"
 seed("stack", "options", b"\0\0" + SYN_ALL + WAIT + ACK + DATA * 9 + WAIT + SACK * 4 + WAIT + ACK)
 
+# ---- debug information: test/dwarf_test.c has more of its kind --------------------
+
+ABBREV = bytes([1, 0x11, 1, 0x11, 1, 0x12, 6, 0x10, 0x17, 0x72, 0x17, 0x73, 0x17, 0, 0])
+ABBREV += bytes([2, 0x2E, 1, 3, 0x25, 0x11, 0x29, 0x12, 0x0B, 0, 0])
+ABBREV += bytes([3, 0x1D, 0, 0x31, 0x13, 0x55, 0x17, 0x58, 0x0B, 0x59, 0x21, 5, 0, 0])
+DIES = b"\1" + struct.pack("<QIIII", 0x1000, 0x10, 0, 0, 0) + bytes([2, 0, 0, 16])
+DIES += b"\3" + struct.pack("<IIB", 34, 0, 1) + b"\0\0"
+INFO = struct.pack("<HBBI", 5, 1, 8, 0) + DIES
+LINES = b"\1\1\1\xfb\x0e\x0d\0\1\1\1\1\0\0\0\1\0\0\1" + b"\1\1\x08\2/src\0sub\0"
+LINES += b"\2\1\x08\2\x0b\2a.c\0\0b.c\0\1"
+ROWS = b"\0\x09\2" + struct.pack("<Q", 0x1000) + b"\4\1\3\x09\1\x4c\2\x0c\0\1\1"
+LINE = struct.pack("<HBBI", 5, 8, 0, len(LINES)) + LINES + ROWS
+PARTS = [struct.pack("<I", len(INFO)) + INFO, ABBREV, struct.pack("<I", len(LINE)) + LINE, b"", b"name\0"]
+PARTS += [struct.pack("<I", 0), struct.pack("<Q", 0x1000), b"\4\0\x08\0"]
+SECTIONS = b"".join(struct.pack("<H", len(p)) + p for p in PARTS)
+seed("dwarf", "inlined", SECTIONS + struct.pack("<HH", 0x1002, 0x100C))
+
 # ---- HTTP -----------------------------------------------------------------------
 
 seed("http", "get", b"GET /a?b=c HTTP/1.1\r\nHost: example.org\r\nAccept-Encoding: gzip\r\n\r\n")
