@@ -28,6 +28,11 @@ BASE_GET(le32, u32)
 BASE_GET(le64, u64)
 #undef BASE_GET
 
+struct view written(const struct writer *w)
+{
+    return view_of(span_first(w->out, w->n));
+}
+
 struct span put_room(struct writer *w, size_t n)
 {
     if (unlikely(w->full || n > w->out.n - w->n)) {

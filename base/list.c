@@ -29,20 +29,24 @@ void list_push_front(struct list *l, struct link *x)
     insert(x, head, head->next);
 }
 
-void list_remove(struct link *x)
+static inline void take_out(struct link *x)
 {
-    if (!x->next)
-        return;
     must(x->next->prev == x && x->prev->next == x);
     x->next->prev = x->prev;
     x->prev->next = x->next;
     x->next = x->prev = NULL;
 }
 
+void list_remove(struct link *x)
+{
+    if (x->next)
+        take_out(x);
+}
+
 struct link *list_pop(struct list *l)
 {
     struct link *x = list_first(l);
     if (x)
-        list_remove(x);
+        take_out(x);
     return x;
 }

@@ -5,7 +5,7 @@
 #include "wire/eth.h"
 #include "wire/ipv4.h"
 
-static void input(struct stack *s, const struct net_rx *rx, u64 now)
+apart static void input(struct stack *s, const struct net_rx *rx, u64 now)
 {
     struct eth e = {0};
     s->stats.rx_bytes += rx->frame.n;

@@ -181,7 +181,7 @@ static bool take(struct stack *s, struct datagram *d, const struct ipv4 *h)
     return true;
 }
 
-bool reassembly_add(struct stack *s, const struct ipv4 *h, struct ip_in *in, u64 now)
+apart bool reassembly_add(struct stack *s, const struct ipv4 *h, struct ip_in *in, u64 now)
 {
     struct datagram *d = find(s, h);
     if (!is_sane(h)) {

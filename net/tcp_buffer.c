@@ -46,10 +46,13 @@ static size_t share(const struct tcb *c, enum direction way)
     if (mine >= CONNECTION_BLOCKS_MAX)
         return 0;
     size_t fair = MIN((sat_sub(left, mine) + 1) / 2, sat_sub(left, b->blocks.n / 4));
-    size_t few = MIN(sat_sub(TCP_BLOCKS_LEAST, mine), sat_sub(left, b->blocks.n / 8));
-    size_t most = MAX(fair, few);
-    most = MAX(most, sat_sub(1, mine));
-    most = MIN(most, left);
+    size_t most = fair;
+    if (unlikely(fair < TCP_BLOCKS_LEAST)) {
+        size_t few = MIN(sat_sub(TCP_BLOCKS_LEAST, mine), sat_sub(left, b->blocks.n / 8));
+        most = MAX(most, few);
+        most = MAX(most, sat_sub(1, mine));
+        most = MIN(most, left);
+    }
     return MIN(most, CONNECTION_BLOCKS_MAX - mine);
 }
 

@@ -79,11 +79,11 @@ struct tcb {
     u8 status;                     /* enum err: why it is over, or OK */
     u8 dup_acks;
     u8 backoff;                    /* retransmissions or probes in a row without an answer */
-    bool time_ok, sack_ok;         /* both sides agreed on them */
-    bool ack_now;                  /* an ACK is due in this turn's output */
-    bool syn_due;                  /* a SYN or SYN-ACK is due in this turn's output */
-    bool fin_queued;               /* our FIN follows the last byte queued */
-    bool rtt_timing;
+    bool time_ok : 1, sack_ok : 1;         /* both sides agreed on them */
+    bool ack_now : 1;                  /* an ACK is due in this turn's output */
+    bool syn_due : 1;                  /* a SYN or SYN-ACK is due in this turn's output */
+    bool fin_queued : 1;               /* our FIN follows the last byte queued */
+    bool rtt_timing : 1;
     u16 mss;                       /* payload bytes a segment, options taken off */
     u16 ref_first;                 /* into tcp->refs, payload still in the burst; 0: none */
     u32 snd_una, snd_nxt;
@@ -105,13 +105,13 @@ struct tcb {
     struct ip_route route;         /* with both addresses */
     u16 local_port, remote_port;
     u8 snd_scale, rcv_scale;       /* RFC 7323 §2 */
-    bool scale_ok;                 /* both sides agreed on it */
-    bool held;                     /* stream_hold */
-    bool orphan;                   /* the application has closed it */
-    bool fin_known;                /* the peer's FIN has been seen at rcv_fin */
-    bool limited_by_cwnd;          /* the last output stopped at the congestion window */
-    bool probe_due;                /* a keepalive or zero-window probe is due */
-    bool doubted;                  /* an RST came that was not exact: is the peer still there? */
+    bool scale_ok : 1;                 /* both sides agreed on it */
+    bool held : 1;                     /* stream_hold */
+    bool orphan : 1;                   /* the application has closed it */
+    bool fin_known : 1;                /* the peer's FIN has been seen at rcv_fin */
+    bool limited_by_cwnd : 1;          /* the last output stopped at the congestion window */
+    bool probe_due : 1;                /* a keepalive or zero-window probe is due */
+    bool doubted : 1;                  /* an RST came that was not exact: is the peer still there? */
     u32 time_offset;               /* our timestamps are tcp_ms plus this */
 
     /* Receiving (RFC 9293 §3.3.1). */
@@ -146,7 +146,7 @@ struct tcb {
     u32 challenge_ms;              /* last ACK in answer to something suspect */
     u32 rtt_start_us;
     u8 keepalives;                 /* probes in a row without an answer */
-    bool challenged;               /* challenge_ms has been set */
+    bool challenged : 1;               /* challenge_ms has been set */
 
     /* One armed timer serves three deadlines. They are only stored when they move
      * and looked at when it fires: an ACK touches no wheel. */

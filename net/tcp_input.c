@@ -334,7 +334,8 @@ static void suspect(struct tcb *c, const struct tcp_segment *seg, u64 now)
 
 /* RFC 9293 §3.10.7.4: the order of the checks is the RFC's, with those of RFC 7323
  * and RFC 5961 in their places. */
-static void segment_arrives(struct tcb *c, const struct ip_in *in, const struct tcp_segment *seg, u64 now)
+apart static void segment_arrives(struct tcb *c, const struct ip_in *in, const struct tcp_segment *seg,
+                                  u64 now)
 {
     if (unlikely(c->state == TCP_SYN_SENT)) {
         syn_sent(c, in, seg, now);
@@ -388,7 +389,7 @@ static bool checksum_holds(const struct ip_in *in)
     return ip_sum_fold(ip_sum(in->payload, sum)) == 0xffff;
 }
 
-void tcp_input(struct stack *s, const struct ip_in *in, u64 now)
+apart void tcp_input(struct stack *s, const struct ip_in *in, u64 now)
 {
     struct tcp *t = stack_tcp(s);
     struct tcp_segment seg;

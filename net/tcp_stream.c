@@ -123,7 +123,6 @@ static enum err write_static(struct tcb *c, struct view data, u64 deadline)
 static enum err write(struct stream *s, struct view data, enum stream_life life, u64 deadline)
 {
     struct tcb *c = conn(s);
-    TRY(writable(c));
     if (life == STREAM_STATIC && data.n > TCP_STATIC_COPY_BYTES)
         return write_static(c, data, deadline);
     return write_copy(c, data, deadline);

@@ -53,94 +53,62 @@ struct bundle_slot bundle_get_slot(struct view bytes, const struct bundle_header
     return (struct bundle_slot){.hash = load_le32(slot, 0), .number = load_le32(slot, 4)};
 }
 
-static struct bundle_text get_text_ref(struct reader *r)
-{
-    u32 at = get_le32(r);
-    u32 n = get_le32(r);
-    return (struct bundle_text){at, n};
-}
+/* Where the fields of a record begin, and those of a form of the file in it. */
+enum { PATH = 0, MIME = 8, LAST_MODIFIED = 16, MODIFIED = 24, FLAGS = 32, PLAIN = 40, GZIP = 88 };
+enum { BODY = 0, BODY_SUM = 16, ETAG = 24, HEAD_200 = 32, HEAD_304 = 40 };
 
-static struct bundle_form_record get_form(struct reader *r)
-{
-    struct bundle_form_record f;
-    f.body_at = get_le64(r);
-    f.body_n = get_le64(r);
-    f.body_sum = get_le64(r);
-    f.etag = get_text_ref(r);
-    f.head_200 = get_text_ref(r);
-    f.head_304 = get_text_ref(r);
-    return f;
-}
-
-/* The bytes of one record, of which there are enough. */
-static struct bundle_record get_record(struct view bytes)
-{
-    struct reader r = reader_of(bytes);
-    struct bundle_record out;
-    out.path = get_text_ref(&r);
-    out.mime = get_text_ref(&r);
-    out.last_modified = get_text_ref(&r);
-    out.modified_unix_s = get_le64(&r);
-    out.flags = get_le64(&r);
-    out.plain = get_form(&r);
-    out.gzip = get_form(&r);
-    return out;
-}
-
-/* What records refer to, and whether one referred to something else. */
+/* A record, what it refers to, and whether it refers to something else. */
 struct sections {
-    struct view bodies, texts;
+    struct view record, bodies, texts;
     bool bad;
 };
 
-static struct view text_of(struct sections *s, struct bundle_text t)
+static struct view part_of(struct sections *s, struct view whole, u64 at, u64 n)
 {
-    if (unlikely(t.at > s->texts.n || t.n > s->texts.n - t.at)) {
+    if (unlikely(at > whole.n || n > whole.n - at)) {
         s->bad = true;
         return VIEW_NONE;
     }
-    return view_sub(s->texts, t.at, t.n);
+    return view_sub(whole, at, n);
 }
 
-static struct view body_of(struct sections *s, const struct bundle_form_record *f)
+static struct view text_of(struct sections *s, size_t field)
 {
-    if (unlikely(f->body_at > s->bodies.n || f->body_n > s->bodies.n - f->body_at)) {
-        s->bad = true;
-        return VIEW_NONE;
-    }
-    return view_sub(s->bodies, f->body_at, f->body_n);
+    return part_of(s, s->texts, load_le32(s->record, field), load_le32(s->record, field + 4));
 }
 
-static struct bundle_form form_of(struct sections *s, const struct bundle_form_record *f)
+static struct bundle_form form_of(struct sections *s, size_t form)
 {
     return (struct bundle_form){
-        .body = body_of(s, f),
-        .etag = text_of(s, f->etag),
-        .head_200 = text_of(s, f->head_200),
-        .head_304 = text_of(s, f->head_304),
-        .body_sum = f->body_sum,
+        .body =
+            part_of(s, s->bodies, load_le64(s->record, form + BODY), load_le64(s->record, form + BODY + 8)),
+        .etag = text_of(s, form + ETAG),
+        .head_200 = text_of(s, form + HEAD_200),
+        .head_304 = text_of(s, form + HEAD_304),
+        .body_sum = load_le64(s->record, form + BODY_SUM),
     };
 }
 
-/* Decoded for every request, so the reader works on a record of constant size, whose
- * checks the compiler can do itself; and a form that is not there is not looked at. */
+/* Decoded for every request, so fields are taken from where they lie; and a form that is
+ * not there is not looked at. */
 enum err bundle_get_file(struct view bytes, const struct bundle_header *h, u32 index, struct bundle_file *out)
 {
     must_in_bounds(index < h->files);
     u64 at = h->index_at + table_n(h) + (u64)index * BUNDLE_RECORD_SIZE;
-    struct bundle_record r = get_record(view_sub(bytes, at, BUNDLE_RECORD_SIZE));
     struct sections s = {
+        .record = view_sub(bytes, at, BUNDLE_RECORD_SIZE),
         .bodies = view_first(bytes, h->index_at),
         .texts = view_from(bytes, bytes.n - h->texts_n),
-        .bad = r.flags > BUNDLE_GZIP,
     };
-    out->path = text_of(&s, r.path);
-    out->mime = text_of(&s, r.mime);
-    out->last_modified = text_of(&s, r.last_modified);
-    out->modified_unix_s = r.modified_unix_s;
-    out->has_gzip = (r.flags & BUNDLE_GZIP) != 0;
-    out->plain = form_of(&s, &r.plain);
-    out->gzip = out->has_gzip ? form_of(&s, &r.gzip) : (struct bundle_form){0};
+    u64 flags = load_le64(s.record, FLAGS);
+    s.bad = flags > BUNDLE_GZIP;
+    out->path = text_of(&s, PATH);
+    out->mime = text_of(&s, MIME);
+    out->last_modified = text_of(&s, LAST_MODIFIED);
+    out->modified_unix_s = load_le64(s.record, MODIFIED);
+    out->has_gzip = (flags & BUNDLE_GZIP) != 0;
+    out->plain = form_of(&s, PLAIN);
+    out->gzip = out->has_gzip ? form_of(&s, GZIP) : (struct bundle_form){0};
     return s.bad ? ERR_MALFORMED : OK;
 }
 

@@ -142,7 +142,7 @@ static struct view buffered(struct http_conn *c)
 }
 
 /* A head that arrives byte by byte is not parsed again until another line is there. */
-static enum err parse(struct http_conn *c, struct http_head *head)
+apart static enum err parse(struct http_conn *c, struct http_head *head)
 {
     const struct http_limits *limits = &c->server->config.limits;
     struct view bytes = buffered(c);

@@ -28,16 +28,16 @@ struct http_conn {
     u32 discarded;      /* while lingering */
     u32 lingered;       /* times that it was given longer */
     enum http_state state;
-    bool answered;      /* at least one request */
+    bool answered : 1;      /* at least one request */
 };
 
 struct http_response {
     struct http_exchange *exchange;
     u16 status;
-    bool quick;         /* must not block: what does not fit is ERR_LIMIT */
-    bool begun;         /* the head is out */
-    bool no_body;       /* HEAD, 204, 304: the head is all */
-    bool has_length, chunked, close;
+    bool quick : 1;         /* must not block: what does not fit is ERR_LIMIT */
+    bool begun : 1;         /* the head is out */
+    bool no_body : 1;       /* HEAD, 204, 304: the head is all */
+    bool has_length : 1, chunked : 1, close : 1;
     u64 left;           /* with has_length */
     u64 body_bytes;     /* sent, for the log */
     u64 waited_ns;      /* for the peer to take them */
@@ -53,7 +53,7 @@ struct http_exchange {
     u64 start;
     struct http_exchange *next_free;
     u32 allow;          /* the methods of its path, where its own is not among them */
-    bool continued;     /* 100 Continue has been sent, or is not awaited */
+    bool continued : 1;     /* 100 Continue has been sent, or is not awaited */
     struct arena arena;
     struct http_body body;
     struct http_response rs;
@@ -68,7 +68,7 @@ struct http_server {
     struct http_exchange *free;
     struct listener *listener;
     u32 queued;
-    bool stopping, listening;
+    bool stopping : 1, listening : 1;
     struct http_stats stats;
     struct stream_ready ready;
     struct waiters wake;

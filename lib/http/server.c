@@ -62,7 +62,7 @@ static enum err make_exchanges(struct http_server *s, struct arena *a)
     return OK;
 }
 
-enum err http_server_new(struct http_server **out, struct arena *a, const struct http_config *config)
+apart enum err http_server_new(struct http_server **out, struct arena *a, const struct http_config *config)
 {
     struct http_server *s = NEW(a, struct http_server);
     if (!s)
