@@ -361,6 +361,8 @@ $(B)/fuzz.d/%.o: %.c $(FLAGS) | test-packages
 $(B)/fuzz/%: $(B)/fuzz.d/test/fuzz/%.o $(FUZZ_O)
 	$(step)
 	$(CC) -g -fsanitize=fuzzer,address $^ -o $@
+# Not a decoder, but as exposed: the kvm host's side of the pages that it shares with a guest.
+$(B)/fuzz/shim: $(B)/fuzz.d/host/kvm/calls.o
 # test/fuzz/whole/NAME.c: whole stacks and servers on the simulator, without the address
 # sanitizer, which does not know of fibers' stacks.
 # They are guided by what is reached alone: what is compared costs half of the time.

@@ -44,6 +44,10 @@ void tables_open(u8 *p, size_t n);
 void tables_map(u64 at, u64 n, u64 physical, enum page_access access, bool large);
 bool tables_unmap(u64 page); /* false: it is part of a large page */
 
+/* Answers a ring of the bell (calls.c), and sets the shim's clock. */
+void machine_answer(u32 call);
+void machine_set_clock(void);
+
 /* Runs the guest and answers its calls until it ends. */
 noreturn_ void machine_serve(void);
 

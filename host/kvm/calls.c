@@ -1,0 +1,172 @@
+/* The shim's calls, answered with the process host's own functions (host/process/table.c).
+ * The guest stands still meanwhile, so what it says cannot change between the look at it
+ * and its use; but it is the image that says it, not the shim, if the image wants to. */
+#include "base/num.h"
+#include "base/time.h"
+#include "host/kvm/internal.h"
+#include "sig/net.h"
+
+enum { ENTROPY_MAX = 256 };
+
+/* ---- time ------------------------------------------------------------------------ */
+
+void machine_set_clock(void)
+{
+    struct shim_clock *c = &machine.share->clock;
+    u64 before = __builtin_ia32_rdtsc();
+    c->mono = process_table.clock_mono();
+    c->wall = process_table.clock_wall();
+    c->at = before;
+    c->mult = machine.tsc_khz ? ((NS_PER_MS << 32) / machine.tsc_khz) : 0;
+}
+
+/* ---- frames ---------------------------------------------------------------------- */
+
+static struct shim_net *net_of(u64 device)
+{
+    return device < process.devices_n ? &machine.share->nets[device] : NULL;
+}
+
+/* Whether the guest may have these bytes read for it: they are its own. A page among
+ * them that it closed faults here, which is reported as the guest's. */
+static bool is_guests(const struct host_iov *part)
+{
+    const struct area guests = {process.all.p, (u64)(machine.tables.p - process.all.p)};
+    const struct area areas[] = {guests, {(u8 *)(uintptr_t)process.bundle.p, process.bundle.n}};
+    u64 at = (u64)part->p;
+    for (size_t i = 0; i < COUNT(areas); i++) {
+        u64 low = (u64)areas[i].p, n = areas[i].n;
+        if (at >= low && at - low <= n && part->n <= n - (at - low))
+            return true;
+    }
+    return false;
+}
+
+static bool take_frame(const struct shim_net *n, const struct shim_tx *from, struct host_tx *to)
+{
+    struct shim_tx t = *from;
+    if (t.count > NET_PARTS_MAX || t.first > SHIM_PARTS_MAX || t.count > SHIM_PARTS_MAX - t.first)
+        return false;
+    for (u32 i = 0; i < t.count; i++)
+        if (!is_guests(&n->parts[t.first + i]))
+            return false;
+    *to = (struct host_tx){&n->parts[t.first], t.count, t.offload};
+    return true;
+}
+
+/* Sends what waits, as far as the device takes it. False: it made no sense, and is gone. */
+static bool send_waiting(u32 device)
+{
+    static struct host_tx frames[SHIM_TX_MAX];
+    struct shim_net *n = &machine.share->nets[device];
+    u32 sent = n->tx_sent, count = n->tx_n;
+    if (sent == count)
+        return true;
+    bool good = count <= SHIM_TX_MAX && sent < count;
+    for (u32 i = sent; i < count && good; i++)
+        good = take_frame(n, &n->tx[i], &frames[i - sent]);
+    i64 took = good ? process_table.net_tx(device, frames, count - sent) : -1;
+    bool all = took < 0 || (u32)took == count - sent;
+    n->tx_sent = all ? 0 : sent + (u32)took;
+    n->tx_n = all ? 0 : count;
+    return took >= 0;
+}
+
+static i64 send_all(void)
+{
+    bool good = true;
+    for (u32 i = 0; i < process.devices_n; i++)
+        good &= send_waiting(i);
+    return good ? 0 : -1;
+}
+
+/* Fills the hand, if it is empty. */
+static i64 receive(u64 device)
+{
+    struct shim_net *n = net_of(device);
+    if (!n)
+        return -1;
+    if (n->rx_at < n->rx_n)
+        return 0;
+    i64 got = process_table.net_rx((u32)device, n->rx, SHIM_RX_MAX);
+    n->rx_at = 0;
+    n->rx_n = got < 0 ? 0 : (u32)got;
+    return got < 0 ? -1 : 0;
+}
+
+/* Frames are fetched for whoever waits for them: they would be the next thing asked for. */
+static i64 wait(u64 readable, u64 writable, u64 deadline)
+{
+    u64 ready = process_table.wait(readable, writable, deadline);
+    for (u32 i = 0; i < process.devices_n; i++) {
+        u64 bit = (u64)1 << i;
+        if (readable & bit)
+            machine.share->nets[i].looked = 1;
+        if (ready & readable & bit)
+            receive(i);
+    }
+    return (i64)ready;
+}
+
+/* ---- the rest -------------------------------------------------------------------- */
+
+static i64 console(u64 n)
+{
+    process_table.console(machine.share->text, MIN(n, (u64)SHIM_TEXT_MAX));
+    return 0;
+}
+
+static i64 entropy(u64 n)
+{
+    process_table.entropy(machine.share->text, MIN(n, (u64)ENTROPY_MAX));
+    return 0;
+}
+
+/* The entry of the page table goes first: when the page is gone here as well, the kernel
+ * forgets what it knows of both (its notifier), in the processor too. */
+static i64 guard(u64 page)
+{
+    u64 low = (u64)process.memory.p;
+    if (page % ELF_PAGE != 0 || page < low || page - low >= process.memory.n)
+        return -1;
+    tables_unmap(page);
+    return process_table.guard((void *)page);
+}
+
+noreturn_ static void leave(u64 code)
+{
+    send_all();
+    process_table.exit((u32)code);
+}
+
+static i64 serve(u32 call, u64 a, u64 b, u64 c)
+{
+    switch ((enum shim_call)call) {
+    case SHIM_CLOCK:
+        return 0;
+    case SHIM_LOOK:
+        send_all();
+        return receive(a);
+    case SHIM_SEND:
+        return send_all();
+    case SHIM_CONSOLE:
+        return console(a);
+    case SHIM_ENTROPY:
+        return entropy(a);
+    case SHIM_WAIT:
+        send_all();
+        return wait(a, b, c);
+    case SHIM_GUARD:
+        return guard(a);
+    case SHIM_EXIT:
+        leave(a);
+    }
+    return -1;
+}
+
+void machine_answer(u32 call)
+{
+    struct shim_share *s = machine.share;
+    s->result = serve(call, s->a, s->b, s->c);
+    machine_set_clock();
+}
