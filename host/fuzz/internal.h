@@ -70,7 +70,7 @@ struct fuzz {
 
     /* memory */
     u8 *memory, *window, *stack;
-    size_t memory_n, window_n;
+    size_t memory_n, memory_all, window_n; /* of the session, of the longest */
     u8 guarded[FUZZ_PAGES_MAX]; /* pages that are closed, for all sessions */
     ucontext_t host, guest;
     struct host_boot boot;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "base/hash.h"
 #include "base/num.h"
@@ -55,26 +56,42 @@ static void choose_memory(bool least)
     fuzz.memory_n = (all - windows) & ~(size_t)(FUZZ_PAGE - 1);
 }
 
-static void drop_memory(void)
+/* Numbers of the pages that were ever touched. Asking for them costs as much as clearing
+ * them, so that is done only where a page fault says that there may be new ones. */
+static struct {
+    u16 pages[FUZZ_PAGES_MAX];
+    size_t n;
+    long faults;
+} touched;
+
+static long faults_so_far(void)
 {
-    madvise(fuzz.memory, fuzz.memory_n, MADV_DONTNEED); /* what is closed stays so */
+    struct rusage usage;
+    must(getrusage(RUSAGE_SELF, &usage) == 0);
+    return usage.ru_minflt;
 }
 
-/* All that is mapped, however much of it the session before had. */
-static void clear_memory(void)
+static void find_touched(void)
 {
     static u8 resident[FUZZ_PAGES_MAX];
-    choose_memory(false);
-    size_t pages = fuzz.memory_n / FUZZ_PAGE, touched = 0;
-    must(mincore(fuzz.memory, fuzz.memory_n, resident) == 0);
-    for (size_t i = 0; i < pages; i++) {
-        if (AT(resident, i) & 1 && !AT(fuzz.guarded, i)) {
-            memset(fuzz.memory + i * FUZZ_PAGE, 0, FUZZ_PAGE);
-            touched++;
-        }
+    must(mincore(fuzz.memory, fuzz.memory_all, resident) == 0);
+    touched.n = 0;
+    for (size_t i = 0; i < fuzz.memory_all / FUZZ_PAGE; i++)
+        if (AT(resident, i) & 1 && !AT(fuzz.guarded, i))
+            AT(touched.pages, touched.n++) = (u16)i;
+}
+
+static void clear_memory(void)
+{
+    if (faults_so_far() != touched.faults)
+        find_touched();
+    if (touched.n > STALE_PAGES) {
+        madvise(fuzz.memory, fuzz.memory_all, MADV_DONTNEED); /* what is closed stays so */
+        touched.n = 0;
     }
-    if (touched > STALE_PAGES)
-        drop_memory();
+    for (size_t i = 0; i < touched.n; i++)
+        memset(fuzz.memory + (size_t)AT(touched.pages, i) * FUZZ_PAGE, 0, FUZZ_PAGE);
+    touched.faults = faults_so_far();
     for (size_t i = 0; i < COUNT(fuzz.image->data); i++) {
         const struct fuzz_area *a = &fuzz.image->data[i];
         if (a->n > 0 && a->initial)
@@ -91,6 +108,7 @@ void fuzz_open(const struct fuzz_image *image, struct view bundle)
     fuzz.show = getenv("FUZZ_SHOW") != NULL;
     fuzz.window_n = m->devices_n > 0 ? (size_t)m->devices[0].rx_kib * 1024 : FUZZ_PAGE;
     choose_memory(false);
+    fuzz.memory_all = fuzz.memory_n;
     must(fuzz.memory_n / FUZZ_PAGE <= FUZZ_PAGES_MAX && bundle.n <= BUNDLE_BYTES && m->devices_n <= 1);
     fuzz.memory = reserve(fuzz.memory_n);
     fuzz.window = reserve(align_up(fuzz.window_n, FUZZ_PAGE));

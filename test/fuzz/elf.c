@@ -1,7 +1,8 @@
 /* Images and their manifests: whatever the file says, segments, relocations, notes,
  * symbols and keys stay inside of it and of what may be written. */
+#include "base/num.h"
 #include "test/fuzz/fuzz.h"
-#include "wire/elf.h"
+#include "wire/elf_bundle.h"
 #include "wire/manifest.h"
 
 static void check_segments(const struct elf *e)
@@ -75,9 +76,24 @@ static void check_manifest(const struct elf *e)
     }
 }
 
+/* Where a bundle is written into a file, whatever the file is, is in its program headers. */
+static void check_put_bundle(struct view file)
+{
+    static u8 room[8192];
+    struct span start = span_first(SPAN_OF(room), MIN(file.n, sizeof room));
+    copy(start, view_first(file, start.n));
+    if (elf_put_bundle(start, 0x1000, 0x2000) != OK)
+        return;
+    size_t changed = 0;
+    for (size_t i = 0; i < start.n; i++)
+        changed += span_at(start, i) != view_at(file, i);
+    must(changed <= 56);
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t n)
 {
     static struct elf e;
+    check_put_bundle((struct view){data, n});
     if (elf_decode(&e, (struct view){data, n}) != OK) {
         must(e.wrong != NULL);
         return 0;
