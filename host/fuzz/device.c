@@ -7,6 +7,7 @@
 #include "sig/idle.h"
 
 #define CALM_NS (1800 * NS_PER_S)  /* every connection that nobody tends is gone by then */
+#define KEEPALIVE_NS (7200 * NS_PER_S)
 #define PROBE_NS (60 * NS_PER_S)
 #define STOP_NS (180 * NS_PER_S)   /* more than the longest grace */
 
@@ -73,8 +74,18 @@ static void stop(void)
     fuzz.full_for = fuzz.lie = 0;
 }
 
+/* An idle image waits for nobody but the outside: not for a connection that ended and was
+ * forgotten on a list. A lease is renewed, and what the image dialed it may keep, and ask
+ * after two hours whether the other end lives. */
+static void check_idle(u64 deadline)
+{
+    bool keeps = fuzz.dials > 0 && deadline > fuzz.now + KEEPALIVE_NS / 2;
+    if (deadline != FOREVER && !fuzz.by_dhcp && !keeps)
+        fuzz_fail("after half an hour in which nothing came the image still waits for a time");
+}
+
 /* The script is used up, or the time of a phase: what is next. */
-static void next_phase(void)
+static void next_phase(u64 deadline)
 {
     switch (fuzz.phase) {
     case FUZZ_PLAY:
@@ -84,6 +95,7 @@ static void next_phase(void)
             stop();
         break;
     case FUZZ_CALM:
+        check_idle(deadline);
         probe();
         break;
     case FUZZ_PROBE:
@@ -142,7 +154,7 @@ u64 fuzz_wait(u64 readable, u64 writable, u64 deadline)
         if (fuzz.silent_until <= fuzz.now && play())
             continue;
         if (fuzz.phase == FUZZ_PLAY && fuzz.silent_until <= fuzz.now) {
-            next_phase();
+            next_phase(deadline);
             continue;
         }
         if (fuzz.phase == FUZZ_PROBE && fuzz.flows[FLOW_PROBE].stream_n > 0)
@@ -154,6 +166,6 @@ u64 fuzz_wait(u64 readable, u64 writable, u64 deadline)
             continue;
         fuzz.now = MAX(fuzz.now, MIN(until, deadline));
         if (fuzz.phase != FUZZ_PLAY && fuzz.now >= fuzz.phase_until)
-            next_phase();
+            next_phase(deadline);
     }
 }

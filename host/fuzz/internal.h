@@ -84,7 +84,7 @@ struct fuzz {
     u32 exit_code, steps, burst;
     u32 features;
     u16 mtu;
-    bool stop_told, stop_due, announced, friendly, probe;
+    bool stop_told, stop_due, announced, friendly, probe, by_dhcp;
     u8 full_for;                /* calls of net_tx that the device refuses */
     u8 lie;                     /* what the next net_rx says wrongly; 0: nothing */
     char console_line[128];
