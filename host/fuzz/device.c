@@ -74,6 +74,16 @@ static void stop(void)
     fuzz.full_for = fuzz.lie = 0;
 }
 
+/* Not even "busy": there is nobody else. */
+static void check_answer(void)
+{
+    struct view answer = view_first(VIEW_OF(fuzz.streams[FLOW_PROBE]), fuzz.flows[FLOW_PROBE].stream_n);
+    if (answer.n == 0)
+        fuzz_fail("the image no longer answers a connection that does nothing wrong");
+    if (fuzz.http && view_starts(answer, VIEW("HTTP/1.1 503")))
+        fuzz_fail("the image is alone with one request and sheds it");
+}
+
 /* An idle image waits for nobody but the outside: not for a connection that ended and was
  * forgotten on a list. A lease is renewed, and what the image dialed it may keep, and ask
  * after two hours whether the other end lives. */
@@ -99,8 +109,7 @@ static void next_phase(u64 deadline)
         probe();
         break;
     case FUZZ_PROBE:
-        if (fuzz.flows[FLOW_PROBE].stream_n == 0)
-            fuzz_fail("the image no longer answers a connection that does nothing wrong");
+        check_answer();
         stop();
         break;
     case FUZZ_STOP:
@@ -139,14 +148,17 @@ static bool play(void)
 
 u64 fuzz_wait(u64 readable, u64 writable, u64 deadline)
 {
-    fuzz.clock_calls = 0;
     if ((readable | writable) & ~(u64)1)
         fuzz_fail("wait for devices that are not there");
     for (;;) {
         fuzz_peer_settle();
         u64 bits = ready(readable, writable);
-        if (bits || deadline <= fuzz.now)
+        if (bits || deadline <= fuzz.now) {
+            if (bits)
+                fuzz.clock_calls = 0;
             return bits;
+        }
+        fuzz.clock_calls = 0;
         if (fuzz.full_for > 0 && (writable & 1))
             fuzz.full_for--;
         if (fuzz.phase == FUZZ_PROBE)

@@ -77,9 +77,11 @@ struct fuzz {
 
     /* of the session */
     struct reader script;
+    struct view all_steps;
+    u32 repeats;                /* how many more times they are played: what leaks adds up */
     enum fuzz_phase phase;
     u64 now, wall_offset, silent_until, phase_until, probe_again, started;
-    u64 clock_calls;            /* since the last wait that let time pass */
+    u64 clock_calls;            /* since it last waited for what was not there yet */
     struct random random;
     u32 exit_code, steps, burst;
     u32 features;

@@ -403,6 +403,10 @@ static const struct {
 
 bool fuzz_step(void)
 {
+    if (fuzz.script.rest.n < FUZZ_STEP_HEADER && fuzz.repeats > 0 && fuzz.steps > 0) {
+        fuzz.repeats--;
+        fuzz.script = reader_of(fuzz.all_steps);
+    }
     if (fuzz.script.rest.n < FUZZ_STEP_HEADER || fuzz.steps == STEPS_MAX)
         return false;
     u8 kind = get_u8(&fuzz.script) % COUNT(steps);

@@ -268,6 +268,8 @@ void fuzz_session(struct view script)
         fuzz.boot.bundle_n = bundle.n;
     }
     device = choose_device(config);
+    fuzz.all_steps = fuzz.script.rest;
+    fuzz.repeats = view_at(config, 6) < 0xc0 ? 0 : view_at(config, 6) & 63u;
     fuzz_peer_begin();
 
     getcontext(&fuzz.guest);

@@ -217,8 +217,8 @@ def say(flow, text, piece=0):
     return step(SAY, flow, piece, text)
 
 
-def script(image, name, how, *steps, log=0, edits=b""):
-    config = bytes([how, log, 0, 0, 1 if edits else 0, 7, 0, 0])
+def script(image, name, how, *steps, log=0, edits=b"", times=1):
+    config = bytes([how, log, 0, 0, 1 if edits else 0, 7, 0xC0 | times - 1 if times > 1 else 0, 0])
     both = config + (step(0, edits) if edits else b"") + b"".join(steps)
     for program in ("image_", "release_"):
         seed(program + image, name, both)
@@ -254,6 +254,8 @@ for image in ("web", "greeter", "proxy"):
     script(image, "deaf", OFFLOADS, OPEN, DEAF, big, SECONDS, OPENED, SECONDS, CLOSED, MINUTE)
     script(image, "late", 0, OPEN, LATE, say(0, GET), TWICE, say(0, GET), MS, RESET, AGAIN, say(0, GET), MS)
     script(image, "post", PROBE, OPEN, say(0, POST), MS)
+    script(image, "often", PROBE, OPEN, say(0, GET), MS, say(4, FIVE), MS, FIN, MS, times=40)
+    script(image, "crowd", PROBE | OFFLOADS, OPEN, say(0, request(b"/")), step(FLOW, 0, 64), times=60)
     script(image, "coded", PROBE, OPEN, say(0, PIECES, 9), MS, FIN)
     script(image, "large", OFFLOADS, OPEN, say(0, LARGE), step(BULK, 0, 0x80, 0, 1, b"abc"), MS,
            step(BULK, 0, 0x1C, 0x40, 1, b"abc"), MS)
@@ -268,6 +270,7 @@ for at in (8, 12, 16, 20, 32, 0xFFFF, 0xFF00, 0xFE00, 0xFD00):
     script("web", f"bundle{at}", 0, OPEN, say(0, GET), MS, edits=struct.pack("!HB", at, 0x11))
 
 BULKY, TALKED = step(BULK, 0, 0x40, 0, 1, b"abc"), say(0, b"hello")
+script("echo", "often", PROBE, OPEN, TALKED, FIN, MS, times=60)
 script("echo", "talk", PROBE | OFFLOADS, OPEN, TALKED, MS, BULKY, MS, FIN)
 LONG_UDP = step(UDP, 4, 20, b"longer")
 script("echo", "udp", 0, step(UDP, 0, b"hello"), LONG_UDP, TURNED, LONG_UDP, MS)

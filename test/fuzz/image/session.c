@@ -184,7 +184,7 @@ static void change(struct script *s, struct random *r, struct span config)
         insert(s, random_below(r, s->n + 1), make_step(r, VIEW_NONE));
         break;
     default:
-        span_set(config, random_below(r, 6), (u8)random_below(r, 256));
+        span_set(config, random_below(r, FUZZ_CONFIG_BYTES), (u8)random_below(r, 256));
         break;
     }
 }
