@@ -87,6 +87,9 @@ $(shell mkdir -p $(B)/gen; echo '$(PROFILE) $(HOT)' | cmp -s - $(FLAGS) || echo 
 IMAGE_LINK := -fuse-ld=lld-19 -nostdlib -static-pie $(CFI) $(LTO) -O2 -Wl,--gc-sections,--no-dynamic-linker \
               -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,-z,max-page-size=4096 \
               -Wl,--pack-dyn-relocs=relr,--build-id=sha1,-e,guest_entry,--fatal-warnings,--disable-verify
+# make ORDER=SEED: everything in an order of one's own, as `pith build --order` gives. Without
+# it the same sources give the same images everywhere, which can be compared.
+IMAGE_LINK += $(if $(ORDER),$(foreach s,.text .rodata .data .bss,-Wl,--shuffle-sections=$(s)*=$(ORDER)))
 # An image keeps the symbols of its functions and objects, for gdb, perf and reports; not the
 # compiler's own: sizes of tables, and the tables' entries beside the functions themselves.
 IMAGE_FINISH := llvm-objcopy-19 --strip-debug --remove-section=.comment --wildcard \

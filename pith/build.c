@@ -29,6 +29,7 @@ struct build {
     char name[64];                /* of the appliance: the directory's */
     char image[PATH_MAX], scratch[PATH_MAX];
     char debug[PATH_MAX], linked[PATH_MAX]; /* the debug information, and its name until all is well */
+    char order[160];              /* what the linker is told of the order of things; "": nothing */
     struct toolkit toolkit;
     char *sources[SOURCES_MAX];   /* names within dir, in order */
     size_t sources_n;
@@ -281,6 +282,8 @@ static int link_image(const struct build *b)
     struct words w = {0};
     add(&w, PROFILE_CC);
     add_all(&w, flags, COUNT(flags));
+    if (b->order[0])
+        add(&w, b->order);
     for (size_t i = 0; i < b->sources_n; i++)
         add(&w, object_of(b, i, objects[i]));
     add(&w, b->toolkit.library);
@@ -473,12 +476,31 @@ static int build(struct build *b, const char *out)
     return EXIT_OK;
 }
 
+/* Functions, constants and variables in an order that the seed gives: the same seed, the
+ * same image. The linker takes 0 for a seed of its own choice. */
+static int take_order(struct build *b, const char *text)
+{
+    u64 seed;
+    if (view_to_u64(view_z(text), &seed) != OK || seed < 1 || seed > INT32_MAX)
+        return usage(&command_build, "--order %s makes no sense: it takes a number from 1 to %d", text,
+                     INT32_MAX);
+    snprintf(b->order, sizeof b->order,
+             "-Wl,--shuffle-sections=.text*=%d,--shuffle-sections=.rodata*=%d,"
+             "--shuffle-sections=.data*=%d,--shuffle-sections=.bss*=%d",
+             (int)seed, (int)seed, (int)seed, (int)seed);
+    return EXIT_OK;
+}
+
 static int run_build(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'}, {"bundle", required_argument, NULL, 'b'},
-        {"quiet", no_argument, NULL, 'q'},        {"strict", no_argument, NULL, 's'},
-        {"strip", no_argument, NULL, 'n'},        {0},
+        {"output", required_argument, NULL, 'o'},
+        {"bundle", required_argument, NULL, 'b'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"strict", no_argument, NULL, 's'},
+        {"strip", no_argument, NULL, 'n'},
+        {"order", required_argument, NULL, 'r'},
+        {0},
     };
     static struct build b;
     const char *out = NULL;
@@ -495,8 +517,10 @@ static int run_build(int argc, char **argv)
             b.strict = true;
         else if (c == 'n')
             b.strip = true;
-        else
+        else if (c != 'r')
             return bad_option(&command_build, c, options, argv);
+        else if (take_order(&b, optarg) != EXIT_OK)
+            return EXIT_USAGE;
     }
     if (argc - optind > 1)
         return usage(&command_build, "name one directory, not %d", argc - optind);
@@ -507,7 +531,7 @@ static int run_build(int argc, char **argv)
 const struct command command_build = {
     .name = "build",
     .summary = "compile a directory with main.c into an image",
-    .help = "usage: pith build [DIR] [-o FILE] [--bundle FILES] [--strict] [--strip]\n"
+    .help = "usage: pith build [DIR] [-o FILE] [--bundle FILES] [--strict] [--strip] [--order SEED]\n"
             "\n"
             "Compiles every .c file in DIR (here, if none is named) under the safety\n"
             "profile of all images, links it with what it calls of Pith, and seals it.\n"
@@ -521,6 +545,8 @@ const struct command command_build = {
             "                        recursion and loops without a bound, assembly\n"
             "      --strip           leave the names of functions out of the image; `pith symbolize`\n"
             "                        with NAME.debug puts them into its crash reports\n"
+            "      --order SEED      functions, constants and variables in an order of this image's own:\n"
+            "                        a number gives an order, the same one every time\n"
             "  -q, --quiet           say nothing when all is well\n"
             "\n"
             "Needs clang-19, lld-19 and llvm-19.\n",

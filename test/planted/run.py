@@ -14,6 +14,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ PITH = os.path.join(ROOT, "build/pith")
 HOSTS = {
     "process": ([], lambda: True),
     "kvm": (["--host", "kvm"], lambda: os.access("/dev/kvm", os.R_OK | os.W_OK)),
+    "qemu": (["--host", "qemu"], lambda: shutil.which("qemu-system-x86_64") is not None),
 }
 
 # What dpkg-buildflags gives with hardening=+all, and Debian 13's -fstack-clash-protection.
@@ -49,13 +51,14 @@ def run(command, **more):
 
 
 def frame(length):
-    """An Ethernet frame for everyone, whose 15th byte is a length."""
-    return b"\xff" * 6 + b"\x02\0\0\0\0\1" + b"\x88\xb5" + bytes([length]) + bytes(45)
+    """An Ethernet frame for everyone, whose 15th byte is a length; its own length in front."""
+    whole = b"\xff" * 6 + b"\x02\0\0\0\0\1" + b"\x88\xb5" + bytes([length]) + bytes(45)
+    return struct.pack(">I", len(whole)) + whole
 
 
 def run_with_device(command):
     """Sends one frame when it is ready, and another while it looks at the first."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     process = subprocess.Popen(command + ["--net", f"fd:{theirs.fileno()}"], cwd=ROOT, text=True,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                pass_fds=[theirs.fileno()])
@@ -65,7 +68,11 @@ def run_with_device(command):
         ours.send(frame(8))
         time.sleep(0.1)
         ours.send(frame(200))
-    rest, _ = process.communicate(timeout=SECONDS)
+    try:
+        rest, _ = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        rest, _ = process.communicate()
     ours.close()
     return subprocess.CompletedProcess(command, process.returncode, said + rest)
 
@@ -169,8 +176,10 @@ def look_at(bug, hosts, images, broken, scratch):
     if not fine:
         problems.append(f"{who} does not refuse the attempt as it should")
     for host in hosts:
-        done = run_image(bug, host, images, scratch)
-        outcome, says, right = judge_image(bug, done)
+        try:
+            outcome, says, right = judge_image(bug, run_image(bug, host, images, scratch))
+        except subprocess.TimeoutExpired:
+            outcome, says, right = "missed", f"still running after {SECONDS} s", False
         result["hosts"][host] = {"outcome": outcome, "says": says}
         if not right:
             problems.append(f"on {host}: {outcome}: {says}")
