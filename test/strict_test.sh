@@ -84,7 +84,8 @@ mkdir "$tmp/100%d" && write '' '' && cp main.c "$tmp/100%d" &&
     [ -s "$tmp/100%d/100%d.debug" ] && "$pith" inspect "$tmp/100%d/100%d.pith" | grep -q 'was stripped'
 say $? 'a directory may have a % in its name; --strip leaves names out'
 order() { "$pith" build --order "$1" -q . -o "$tmp/order-$2.pith" >>"$out" 2>&1; }
-write '' '' && : >"$out" && order 7 a && order 7 b && order 8 c && cmp "$tmp/order-a.pith" "$tmp/order-b.pith" &&
+write '' '' && : >"$out" && order 7 a && order 7 b && order 8 c &&
+    cmp "$tmp/order-a.pith" "$tmp/order-b.pith" &&
     ! cmp -s "$tmp/order-a.pith" "$tmp/order-c.pith" && "$pith" run "$tmp/order-c.pith" >>"$out" 2>&1 &&
     ! order 0 d && grep -q 'a number from 1 to' "$out"
 say $? '--order gives a seed its own order, the same every time'
