@@ -12,7 +12,7 @@ struct command {
 };
 
 extern const struct command command_run, command_build, command_new, command_bundle, command_inspect,
-    command_list, command_debug, command_symbolize, command_strip;
+    command_list, command_debug, command_pack, command_symbolize, command_strip;
 
 /* Exit codes that scripts can rely on. An appliance's own code passes through. */
 enum exit_code {

@@ -12,7 +12,7 @@
 
 static const struct command *const commands[] = {
     &command_run,  &command_build, &command_new,       &command_bundle, &command_inspect,
-    &command_list, &command_debug, &command_symbolize, &command_strip,
+    &command_list, &command_debug, &command_symbolize, &command_strip,  &command_pack,
 };
 
 static const char head[] = "pith: small sealed appliances, run as one file\n"

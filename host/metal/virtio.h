@@ -43,7 +43,8 @@ struct virtio {
     u8 *registers;
     struct virtio_pci {  /* of virtio-pci only: where else its registers are */
         struct span notify, own;
-        u32 notify_step, notify_at[VIRTIO_QUEUES_MAX];
+        u32 notify_step;
+        u64 notify_at[VIRTIO_QUEUES_MAX];
     } pci;
 };
 

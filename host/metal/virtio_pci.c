@@ -90,13 +90,13 @@ static void queue_on(struct virtio *v, u16 index, u16 size, u64 descriptors, u64
     put_64(v, QUEUE_AVAILABLE, available);
     put_64(v, QUEUE_USED, used);
     put_16(v, QUEUE_ENABLE, 1);
-    AT(v->pci.notify_at, index) = get_16(v, QUEUE_NOTIFY_OFF) * v->pci.notify_step;
+    AT(v->pci.notify_at, index) = (u64)get_16(v, QUEUE_NOTIFY_OFF) * v->pci.notify_step;
 }
 
 /* Where the device said; a place outside of its registers is not written to. */
 static void notify(struct virtio *v, u16 index)
 {
-    u32 at = AT(v->pci.notify_at, index);
+    u64 at = AT(v->pci.notify_at, index);
     if (at <= v->pci.notify.n && v->pci.notify.n - at >= sizeof(u16))
         *(volatile u16 *)(void *)(v->pci.notify.p + at) = index;
 }

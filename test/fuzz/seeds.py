@@ -307,3 +307,24 @@ if len(sys.argv) > 2:
         with open(os.path.join(sys.argv[2], path), "w", encoding="ascii") as f:
             f.write(content)
         os.utime(os.path.join(sys.argv[2], path), (784111777, 784111777))
+
+# ---- machines ---------------------------------------------------------------------
+
+PACK_BODY = struct.pack("<IIIIII", 262144, 65536, 4, 2, 2, 0) + b"hello" + b"port80" + b"ip"
+PACK = struct.pack("<IIQQQQQQIII", 1, 76 + len(PACK_BODY), 16384, 4096, 9000, 0, 0, 1 << 20, 1, 2, 5)
+seed("pack", "hello", b"PithPack" + PACK + PACK_BODY)
+seed("machine", "pvh", struct.pack("<IIIIQQQQII", 0x336EC578, 1, 0, 0, 0, 0x1000, 0xF5000, 0x2000, 1, 0)
+     + struct.pack("<QQII", 1 << 20, 1 << 24, 1, 0))
+TAGS = struct.pack("<IIIIQQII", 6, 40, 24, 0, 1 << 20, 1 << 24, 1, 0) + struct.pack("<II", 15, 44)
+TAGS += b"RSD PTR " + bytes(7) + b"\2" + struct.pack("<IIQII", 0xF6000, 36, 0xF7000, 0, 0)
+TAGS += bytes(4) + struct.pack("<II", 0, 8)
+seed("machine", "multiboot2", struct.pack("<II", 8 + len(TAGS), 0) + TAGS)
+seed("machine", "line", b"quiet virtio_mmio.device=512@0xfeb00e00:12 virtio_mmio.device=4K@0xd0000000:5")
+seed("machine", "rsdp", TAGS[48:84])
+MADT = b"APIC" + struct.pack("<I", 64) + bytes(36) + bytes([0, 8, 0, 0, 1, 0, 0, 0])
+seed("machine", "madt", MADT + struct.pack("<BBBBII", 1, 12, 0, 0, 0xFEC00000, 0))
+seed("machine", "fadt", b"FACP" + struct.pack("<I", 276) + bytes(270) + b"_S5_\x12\x06\x04\x0a\x05\x00")
+OFFER = struct.pack("<Q", (1 << 32) | (1 << 29) | 0x9981)
+seed("virtio", "net", b"\1" + OFFER + b"\2\0\0\0\0\1" + b"\x20\x20"
+     + b"\1\xdc\x05\6\7\1\xff\xff\6\7\x08\1\5abcde\4\4\x08\2\x40" + bytes(range(64)) + b"\4\x09" * 40)
+seed("virtio", "registers", b"\0" + struct.pack("<IIIII", 4, 0x74726976, 2, 1, 0) + bytes(492) + b"\0")
