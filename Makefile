@@ -496,8 +496,12 @@ $(B)/bench/replay: bench/replay.c wire/elf.c wire/manifest.c $(filter-out base/m
 $(B)/bench/hello: bench/floor/hello.c | build-packages
 	$(step)
 	musl-gcc -static -Os -s $< -o $@
+$(B)/bench/pvh: bench/floor/pvh.S | build-packages
+	$(step)
+	$(CC) --target=i386-linux-gnu -nostdlib -static -fuse-ld=lld-19 \
+	    -Wl,-Ttext=0x100000,-e,entry,--build-id=none $< -o $@
 .PHONY: bench-programs bench-profile
-bench-programs: $(BENCH) $(B)/bench/hello
+bench-programs: $(BENCH) $(B)/bench/hello $(B)/bench/pvh
 bench: all test-packages bench-programs
 	@python3 bench/bench.py $(ARGS)
 # What each part of the profile costs: builds the images without it. Eight minutes.

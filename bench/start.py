@@ -3,6 +3,7 @@ of a program that says a line, which bench/start.c measures in alternating pairs
 
 import os
 import re
+import shutil
 import statistics
 
 import servers
@@ -10,6 +11,11 @@ import world
 
 FIRST = "exec to first 200, µs"
 HELLO = "start to exit of hello, µs"
+METAL = "start to exit in QEMU, µs"
+QEMU = ["qemu-system-x86_64", "-M", "microvm,acpi=off,pit=off,pic=off,rtc=on,x-option-roms=off",
+        "-accel", "tcg", "-cpu", "max", "-m", "4", "-nodefaults", "-no-user-config", "-display", "none",
+        "-no-reboot", "-global", "virtio-mmio.force-legacy=off", "-device", "virtio-rng-device",
+        "-serial", "stdio"]
 
 
 def to_first_200(the_world, kind, site, work):
@@ -22,9 +28,23 @@ def to_first_200(the_world, kind, site, work):
 def measure_hello(rounds):
     """Medians of the appliance in its sandbox and of a static program, and their ratio."""
     appliance = [os.path.abspath("build/pith"), "run", os.path.abspath("build/hello.pith")]
-    said = world.run("build/bench/start", str(rounds), *appliance, "--", os.path.abspath("build/bench/hello"))
-    pith_us, floor_us, ratio = re.search(r": (\d+) us, .*: (\d+) us, .*pairs ([\d.]+)", said).groups()
-    return {"pith": float(pith_us), "static musl program": float(floor_us), "ratio": float(ratio)}
+    pith_us, floor_us, ratio = measure_pair(rounds, appliance, [os.path.abspath("build/bench/hello")])
+    return {"pith": pith_us, "static musl program": floor_us, "ratio": ratio}
+
+
+def measure_pair(rounds, first, second):
+    """Medians of two commands in turn, and the median ratio of the pairs."""
+    said = world.run("build/bench/start", str(rounds), *first, "--", *second)
+    return [float(x) for x in re.search(r": (\d+) us, .*: (\d+) us, .*pairs ([\d.]+)", said).groups()]
+
+
+def measure_metal(rounds, work):
+    """hello above keel and drivers, and the least that boots, in the same translated machine."""
+    packed = os.path.join(work, "hello.elf")
+    world.run("build/pith", "pack", os.path.abspath("build/hello.pith"), "-o", packed)
+    qemu = [shutil.which(QEMU[0]) or "", *QEMU[1:], "-kernel"]
+    metal_us, floor_us, ratio = measure_pair(rounds, [*qemu, packed], [*qemu, "build/bench/pvh"])
+    return {"hello on metal": metal_us, "a bare PVH program": floor_us, "ratio": ratio}
 
 
 def run(the_world, work, options, results, progress, failed):
@@ -48,6 +68,11 @@ def run(the_world, work, options, results, progress, failed):
         progress(f"start to exit: {results[HELLO]}")
     except (RuntimeError, AttributeError, OSError) as error:
         failed(f"start to exit: {error}")
+    try:
+        results[METAL] = measure_metal(10 if options.short else 50, work)
+        progress(f"start to exit in QEMU: {results[METAL]}")
+    except (RuntimeError, AttributeError, OSError) as error:
+        failed(f"start to exit in QEMU: {error}")
 
 
 def table(results):
@@ -59,4 +84,9 @@ def table(results):
         lines += ["", "| start to exit | median µs |", "|---|--:|"]
         lines += [f"| {name} | {hello[name]:,.0f} |" for name in hello if name != "ratio"]
         lines += ["", f"Median ratio of the pairs: {hello['ratio']:.2f}."]
+    if METAL in results:
+        metal = results[METAL]
+        lines += ["", "| start to exit in QEMU, microvm, TCG | median µs |", "|---|--:|"]
+        lines += [f"| {name} | {metal[name]:,.0f} |" for name in metal if name != "ratio"]
+        lines += ["", f"Median ratio of the pairs: {metal['ratio']:.2f}."]
     return lines

@@ -10,6 +10,7 @@ static struct {
     bool has_device, has_processor;
     struct virtq q;
     struct span buffer;
+    struct view left; /* of the buffer: random, and not used yet */
 } rng;
 
 static bool find_processor(void)
@@ -40,21 +41,31 @@ static void stop_without_entropy(void)
 }
 
 /* Waits for it, as getrandom does; it may give less than asked for. */
+static void ask_device(void)
+{
+    u16 first;
+    u32 n, tries = 0;
+    virtq_set(&rng.q, 0, memory_physical(rng.buffer.p), BUFFER, 0);
+    virtq_submit(&rng.q, 0, 1, true);
+    virtq_tell(&rng.q);
+    while (!virtq_take(&rng.q, &first, &n))
+        if (++tries == TRIES)
+            stop_without_entropy();
+    rng.left = view_of(span_first(rng.buffer, MIN(n, (u32)BUFFER)));
+}
+
+/* A question to the device leaves the virtual machine: what it gave is used up first, and
+ * erased as it is used. */
 static void fill_from_device(struct span out)
 {
     while (out.n > 0) {
-        u16 first;
-        u32 n, tries = 0, wanted = (u32)MIN(out.n, (size_t)BUFFER);
-        virtq_set(&rng.q, 0, memory_physical(rng.buffer.p), wanted, 0);
-        virtq_submit(&rng.q, 0, 1, true);
-        virtq_tell(&rng.q);
-        while (!virtq_take(&rng.q, &first, &n))
-            if (++tries == TRIES)
-                stop_without_entropy();
-        n = MIN(n, wanted);
-        copy(out, view_of(span_first(rng.buffer, n)));
-        fill(rng.buffer, 0);
-        out = span_from(out, n);
+        if (rng.left.n == 0)
+            ask_device();
+        struct view part = view_first(rng.left, MIN(out.n, rng.left.n));
+        copy(out, part);
+        fill((struct span){(u8 *)(uintptr_t)part.p, part.n}, 0);
+        rng.left = view_from(rng.left, part.n);
+        out = span_from(out, part.n);
     }
 }
 
