@@ -94,12 +94,12 @@ static void set_apic(struct cpuid basic)
     write_port(PIC_1_MASK, 0xff);
     write_port(PIC_2_MASK, 0xff);
     keel_public.has_tsc_deadline = (basic.c & CPUID_TSC_DEADLINE) != 0;
+    apic_write(APIC_SPURIOUS, APIC_ENABLED | SPURIOUS_VECTOR); /* first: before it, all stays masked */
     apic_write(APIC_PRIORITY, 0);
     apic_write(APIC_LVT_LINT0, APIC_MASKED);
     apic_write(APIC_LVT_LINT1, APIC_MASKED);
     apic_write(APIC_DIVIDE, APIC_DIVIDE_BY_1);
     apic_write(APIC_LVT_TIMER, TIMER_VECTOR | (keel_public.has_tsc_deadline ? APIC_TSC_DEADLINE : 0));
-    apic_write(APIC_SPURIOUS, APIC_ENABLED | SPURIOUS_VECTOR);
     apic_write(APIC_COUNT_FIRST, UINT32_MAX);
 }
 
