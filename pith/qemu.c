@@ -322,10 +322,11 @@ static bool take_signals(struct machine *m)
     return true;
 }
 
-/* A device whose other side is gone ends the machine; net_gone has said so. */
+/* A device whose other side is gone ends the machine; net_gone has said so. Once the exit
+ * code has come, QEMU is about to go itself. */
 static bool run_relays(struct machine *m)
 {
-    for (size_t i = 0; i < m->relays_n; i++)
+    for (size_t i = 0; i < m->relays_n && m->code < 0; i++)
         if (!relay_run(&m->relays[i]))
             return false;
     return true;
@@ -338,9 +339,10 @@ static void turn(struct machine *m)
         {.fd = m->ending && m->code >= 0 ? -1 : m->control, .events = POLLIN},
         {.fd = m->signals, .events = POLLIN},
     };
-    for (size_t i = 0; i < m->relays_n; i++)
+    size_t relays_n = m->code < 0 ? m->relays_n : 0;
+    for (size_t i = 0; i < relays_n; i++)
         relay_poll(&m->relays[i], fds + FIXED_POLLS + 2 * i);
-    poll(fds, FIXED_POLLS + 2 * m->relays_n, -1);
+    poll(fds, FIXED_POLLS + 2 * relays_n, -1);
     if (fds[1].revents)
         take_control(m);
     if (fds[0].revents)

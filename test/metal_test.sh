@@ -52,6 +52,7 @@ over_user() { # MACHINE
     check "metal_${1}_echo_udp" python3 test/echo_client.py udp 127.0.0.1 "$port" -8000
     stop_pith
     check "metal_${1}_stops_at_sigterm" [ "$pith_status" = 0 ]
+    check "metal_${1}_ends_quietly" [ "$(wc -l <"$pith_out")" = 1 ]
     check "metal_${1}_capture" [ "$(wc -c <"$net_tmp/$1.pcap")" -gt 1000000 ]
 }
 if [ -x /usr/bin/passt ]; then

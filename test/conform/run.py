@@ -1,6 +1,6 @@
 """The conformance suite (conform.h) on every host that boots image files.
 
-run.py [HOST …]   HOST: process, kvm, qemu (default: all that are here). Run as root in a
+run.py [HOST …]   HOST: process, kvm, qemu, q35 (default: all that are here). Run as root in a
 network namespace that has tap0 (test/conform_test.sh makes one): the peer plays on the
 kernel's side of tap0, and for hosts that take descriptors on a socket pair as well. Each
 scenario is a line "ok conform HOST NETWORK: NAME". The names of the hosts that a new one
@@ -29,6 +29,7 @@ HOSTS = {
     "process": (["--host", "process"], ["tap", "pair"]),
     "kvm": (["--host", "kvm"], ["tap", "pair"]),
     "qemu": (["--host", "qemu", "--accel", "tcg"], ["tap"]),
+    "q35": (["--host", "qemu", "--accel", "tcg", "--machine", "q35"], ["tap"]),
 }
 
 # How an image can end, and what must come of it.
@@ -41,9 +42,9 @@ def missing(host):
     """Why a host cannot be tried here; None where it can."""
     if host == "kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "no access to /dev/kvm"
-    if host == "qemu" and not shutil.which("qemu-system-x86_64"):
+    if host in ("qemu", "q35") and not shutil.which("qemu-system-x86_64"):
         return "qemu-system-x86_64 is not installed"
-    known = subprocess.run([PITH, "run", IMAGE, "--host", host, "--how", "exit_0", "--net", "none"],
+    known = subprocess.run([PITH, "run", IMAGE, *HOSTS[host][0], "--how", "exit_0", "--net", "none"],
                            capture_output=True, text=True, check=False)
     return f"this pith has no host {host}" if "there is no host" in known.stderr else None
 
