@@ -208,6 +208,7 @@ static int prepare(const struct command *c, int argc, char **argv)
     plan.host = args.host->name;
     plan.elf = &image.elf;
     plan.core = args.core;
+    plan.gdb = args.gdb;
     plan.spin_us = args.spin_us;
     plan.machine = args.machine;
     plan.accel = args.accel;

@@ -27,7 +27,7 @@ struct run_args {
     const char *pcap, *log, *machine, *accel;
     u64 memory;       /* bytes; 0: the manifest's */
     u32 spin_us;
-    bool core, help;
+    bool core, gdb, help;
     const char *values[MANIFEST_KEYS_MAX]; /* by the key's number; NULL: what it falls back to */
 };
 

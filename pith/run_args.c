@@ -29,6 +29,7 @@ const char run_help_text[] =
     "  --core               a crash leaves a core file (ulimit -c permitting)\n"
     "  --host process       what to run on: a sandboxed process (default), or\n"
     "  --host kvm           … a virtual machine of its own, through /dev/kvm\n"
+    "  --gdb                with --host kvm: gdb's protocol on standard input (`pith debug` uses it)\n"
     "  --host qemu          … a virtual machine of QEMU's, above keel and drivers of Pith's\n"
     "  --machine NAME       with --host qemu: microvm (default) or q35\n"
     "  --accel NAME         with --host qemu: kvm (default where it can be used) or tcg\n"
@@ -48,8 +49,8 @@ struct words {
     const struct manifest_whole *manifest;
 };
 
-static const char *const host_options[] = {"net",  "publish", "mem",  "pcap",    "log",  "core",
-                                           "host", "help",    "spin", "machine", "accel"};
+static const char *const host_options[] = {"net",  "publish", "mem",  "pcap",    "log",   "core",
+                                           "host", "help",    "spin", "machine", "accel", "gdb"};
 
 static int bad_port(const char *text)
 {
@@ -212,12 +213,14 @@ static int take_option(struct run_args *a, struct words *w, struct option *o)
     for (size_t i = 0; i < COUNT(host_options); i++) {
         if (strcmp(o->name, host_options[i]) != 0)
             continue;
-        bool alone = strcmp(o->name, "core") == 0 || strcmp(o->name, "help") == 0;
+        bool alone =
+            strcmp(o->name, "core") == 0 || strcmp(o->name, "help") == 0 || strcmp(o->name, "gdb") == 0;
         if (alone && o->value)
             return usage(&command_run, "--%s takes no value", o->name);
         if (alone) {
             a->core |= o->name[0] == 'c';
             a->help |= o->name[0] == 'h';
+            a->gdb |= o->name[0] == 'g';
             return EXIT_OK;
         }
         int code = value_of(w, o);
@@ -262,6 +265,10 @@ int run_args_parse(struct run_args *a, const struct manifest_whole *m, int argc,
         code = take_word(a, &w, argv[w.next++]);
     if (code == EXIT_OK && a->ports_n > 0 && m->devices_n == 0)
         return usage(&command_run, "%s has no network device: leave -p out", m->about.name);
+    if (code == EXIT_OK && a->core && strcmp(a->host->name, "process") != 0)
+        return usage(&command_run, "--core works with --host process only");
+    if (code == EXIT_OK && a->gdb && strcmp(a->host->name, "kvm") != 0)
+        return usage(&command_run, "--gdb works with --host kvm only; `pith debug` needs it for no other");
     return code;
 }
 

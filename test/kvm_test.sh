@@ -23,7 +23,7 @@ refuses() { # WORDS ARGS …: says so, and 1
     "$pith" run hello --host kvm "$@" >"$out" 2>&1
     [ $? = 1 ] && grep -q "$words" "$out"
 }
-check kvm_refuses_too_little_memory refuses 'at least 64 KiB' --mem 4k
+check kvm_refuses_too_little_memory refuses 'needs at least' --mem 4k
 no_device() { unshare -rm sh -c "mount -t tmpfs none /dev && exec $pith run hello --host kvm" >"$out" 2>&1; }
 explains() { ! no_device && grep -q 'there is no /dev/kvm' "$out"; }
 check kvm_says_what_is_missing explains
@@ -77,6 +77,31 @@ kill -TERM $pith_pid
 wait $pith_pid
 check kvm_a_second_sigterm_does_not_ask [ $? = 143 ]
 pith_pid=
+
+# ---- gdb, from the first instruction to what a crash leaves
+debug() { # WORDS ARGS …: commands of gdb's on standard input
+    words=$1
+    shift
+    timeout 60 "$pith" debug "$@" --host kvm >"$out" 2>&1 && grep -q "$words" "$out" ||
+        { sed 's/^/# /' "$out"; false; }
+}
+crash=build/test/crash.pith
+stops_at_first() { echo 'info symbol $pc' | debug 'guest_entry in section .text' "$crash"; }
+breaks() { printf 'break boundary\ncontinue\nbacktrace\n' | debug '#1 .* in fiber_begin' "$crash"; }
+steps() { printf 'break boundary\ncontinue\nnext\nstepi\nprint how\n' | debug 'n = 6}' "$crash"; }
+writes() { printf 'break boundary\ncontinue\nset var zero=7\nprint zero+1\n' | debug '= 8' "$crash"; }
+dies() { printf 'continue\nbacktrace 1\ncontinue\n' | debug 'exited with code 0206' "$crash"; }
+if [ -x /usr/bin/gdb ]; then
+    check kvm_gdb_stops_at_the_first_instruction stops_at_first
+    check kvm_gdb_breaks breaks
+    check kvm_gdb_steps steps
+    check kvm_gdb_writes_memory writes
+    check kvm_gdb_sees_a_crash dies
+else
+    skip kvm_gdb: gdb is not installed
+fi
+core() { "$pith" run "$crash" --host kvm --core >"$out" 2>&1; [ $? = 2 ]; }
+check kvm_refuses_core core
 
 # ---- networks
 pith_host=kvm

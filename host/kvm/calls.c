@@ -136,6 +136,8 @@ static i64 guard(u64 page)
 noreturn_ static void leave(u64 code)
 {
     send_all();
+    if (machine.exited)
+        machine.exited((u32)code);
     process_table.exit((u32)code);
 }
 

@@ -21,6 +21,7 @@ struct machine {
     struct area tables; /* of pages: the end of process.shim */
     size_t tables_used; /* bytes */
     u64 tsc_khz;                  /* 0: the clock cannot be read in the guest */
+    void (*exited)(u32 code);     /* NULL, or whom to tell: gdb_exited */
 };
 
 extern struct machine machine;
@@ -53,5 +54,14 @@ noreturn_ void machine_serve(void);
 
 /* Where the guest stopped, as far as the kernel says it. */
 struct stop machine_stop(void);
+
+/* gdb (gdb.c), on standard input until the sandbox closes. */
+enum { EXIT_GONE = 1, EXIT_CRASH = 134 };
+bool gdb_open(void);
+void gdb_start(void);                     /* before the first instruction */
+void gdb_look(void);                      /* after a signal: does gdb want something? */
+bool gdb_took_stop(void);                 /* a breakpoint or a step; false: it is something else */
+noreturn_ void gdb_crashed(u8 signal);    /* for a look at what is left */
+void gdb_exited(u32 code);
 
 #endif

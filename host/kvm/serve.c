@@ -3,6 +3,8 @@
 #include "host/kvm/internal.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -78,32 +80,49 @@ static void locate(struct stop *stop)
     stop->rbp = guest.rbp;
 }
 
+static u8 signal_of(const struct stop *stop)
+{
+    return stop->kind == STOP_INSTRUCTION ? SIGILL : stop->kind == STOP_DIVISION ? SIGFPE : SIGSEGV;
+}
+
 noreturn_ static void crashed(void)
 {
     struct stop stop = machine_stop();
     process_report(&stop);
-    _exit(134);
+    if (machine.exited)
+        gdb_crashed(signal_of(&stop));
+    _exit(EXIT_CRASH);
+}
+
+/* What a run of the guest ended with. */
+static void handle(i64 result)
+{
+    struct kvm_run *run = machine.run;
+    u32 call = UINT32_MAX;
+    if (result == -EINTR || result == -EAGAIN) {
+        if (machine.exited)
+            gdb_look();
+        return;
+    }
+    if (result == 0 && run->exit_reason == KVM_EXIT_MMIO) {
+        if (run->mmio.is_write && run->mmio.phys_addr == BELL_AT && run->mmio.len == sizeof call)
+            memcpy(&call, run->mmio.data, sizeof call);
+        machine_answer(call);
+        return;
+    }
+    if (result < 0 || !machine.exited || !gdb_took_stop())
+        crashed();
 }
 
 noreturn_ void machine_serve(void)
 {
-    struct kvm_run *run = machine.run;
-    for (;;) {
-        i64 result = call3(SYS_ioctl, PROCESS_FD_EXTRA, KVM_RUN, 0);
-        if (result == -EINTR || result == -EAGAIN)
-            continue;
-        if (result < 0 || run->exit_reason != KVM_EXIT_MMIO)
-            crashed();
-        u32 call = UINT32_MAX;
-        if (run->mmio.is_write && run->mmio.phys_addr == BELL_AT && run->mmio.len == sizeof call)
-            memcpy(&call, run->mmio.data, sizeof call);
-        machine_answer(call);
-    }
+    for (;;)
+        handle(call3(SYS_ioctl, PROCESS_FD_EXTRA, KVM_RUN, 0));
 }
 
 void kvm_run(const struct process_plan *plan, char *error, size_t error_n)
 {
-    struct sandbox sandbox = {filter_kvm, COUNT(filter_kvm), -1};
+    struct sandbox sandbox = {filter_kvm, COUNT(filter_kvm), -1, -1};
     const struct host_boot *boot;
     if (!machine_open(error, error_n) ||
         !process_load(plan, shim_size(plan) + tables_size(plan), &boot, error, error_n) ||
@@ -112,6 +131,17 @@ void kvm_run(const struct process_plan *plan, char *error, size_t error_n)
     machine_set_clock();
     process.locate = locate;
     sandbox.keep = machine.vcpu;
-    if (process_seal(plan, &sandbox, error, error_n))
-        machine_serve();
+    if (plan->gdb) {
+        sandbox = (struct sandbox){filter_debug, COUNT(filter_debug), machine.vcpu, STDIN_FILENO};
+        machine.exited = gdb_exited;
+        if (!gdb_open() || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+            snprintf(error, error_n, "--gdb: standard input cannot be used: %m");
+            return;
+        }
+    }
+    if (!process_seal(plan, &sandbox, error, error_n))
+        return;
+    if (plan->gdb)
+        gdb_start();
+    machine_serve();
 }

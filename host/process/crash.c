@@ -16,14 +16,19 @@ u8 process_signal_stack[32 * 1024] __attribute__((aligned(16)));
 
 /* ppoll copies its signal mask from there before it does anything, and with no time
  * to wait it does nothing. */
-static bool peek(const struct report *r, u64 address, u64 *word)
+bool process_peek(u64 address, u64 *word)
 {
     struct timespec none = {0};
-    (void)r;
     if (syscall(SYS_ppoll, NULL, 0, &none, address, sizeof(u64)) != 0)
         return false;
     *word = *(const u64 *)address;
     return true;
+}
+
+static bool peek(const struct report *r, u64 address, u64 *word)
+{
+    (void)r;
+    return process_peek(address, word);
 }
 
 static struct report_area area_of(struct area a)

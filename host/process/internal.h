@@ -62,13 +62,17 @@ bool process_guard(void *page);
 struct sandbox {
     const struct sock_filter *filter;
     size_t filter_n;
-    int keep; /* a descriptor that becomes PROCESS_FD_EXTRA; -1: none */
+    int keep;  /* a descriptor that becomes PROCESS_FD_EXTRA; -1: none */
+    int debug; /* … PROCESS_FD_DEBUG */
 };
 
 /* Moves descriptors to their fixed numbers, installs the signal handlers, then
  * gives everything else up for good. */
 bool process_seal(const struct process_plan *plan, const struct sandbox *sandbox, char *error,
                   size_t error_n);
+
+/* Reads 8 bytes at a multiple of 8, if that can be done at all. */
+bool process_peek(u64 address, u64 *word);
 
 /* Prints the report of a crash. */
 void process_report(const struct stop *stop);

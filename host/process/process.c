@@ -23,7 +23,7 @@ noreturn_ static void jump(u64 entry, u8 *stack, const struct host_boot *boot)
 
 void process_run(const struct process_plan *plan, char *error, size_t error_n)
 {
-    const struct sandbox sandbox = {filter, COUNT(filter), -1};
+    const struct sandbox sandbox = {filter, COUNT(filter), -1, -1};
     const struct host_boot *boot;
     if (!process_load(plan, 0, &boot, error, error_n))
         return;

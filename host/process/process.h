@@ -11,6 +11,7 @@
 
 enum {
     PROCESS_DEVICES_MAX = 4,
+    PROCESS_FD_DEBUG = 3,    /* of a host that gdb talks to */
     PROCESS_FD_DEVICES = 4,  /* device i is descriptor 4 + i */
     PROCESS_FD_CAPTURES = 8, /* its capture file 8 + i */
     PROCESS_FD_END = 12,
@@ -40,6 +41,7 @@ struct process_plan {
     size_t devices_n;
     u32 spin_us;                /* how long to look for traffic before sleeping */
     bool core;                  /* a crash leaves a core file */
+    bool gdb;                   /* kvm: gdb talks on standard input, and starts it */
     const char *machine, *accel; /* of QEMU's; NULL: what suits */
 };
 

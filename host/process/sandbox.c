@@ -54,7 +54,7 @@ static bool handle_signals(void)
 }
 
 /* First all out of the way, then each to its place; the rest is closed. */
-static bool number_descriptors(int keep)
+static bool number_descriptors(int keep, int debug)
 {
     bool used[PROCESS_FD_EXTRA + 1] = {[STDOUT_FILENO] = true, [STDERR_FILENO] = true};
     for (u32 i = 0; i < process.devices_n; i++) {
@@ -64,9 +64,10 @@ static bool number_descriptors(int keep)
         if (n && n->pcap_fd >= 0 && (n->pcap_fd = fcntl(n->pcap_fd, F_DUPFD, PROCESS_FD_EXTRA + 1)) < 0)
             return false;
     }
-    if (keep >= 0 && (dup2(keep, PROCESS_FD_EXTRA) < 0))
+    if ((keep >= 0 && dup2(keep, PROCESS_FD_EXTRA) < 0) || (debug >= 0 && dup2(debug, PROCESS_FD_DEBUG) < 0))
         return false;
     used[PROCESS_FD_EXTRA] = keep >= 0;
+    used[PROCESS_FD_DEBUG] = debug >= 0;
     for (u32 i = 0; i < process.devices_n; i++) {
         struct process_net *n = process.nets[i];
         if (!n)
@@ -118,7 +119,7 @@ bool process_seal(const struct process_plan *plan, const struct sandbox *sandbox
     /* The kernel writes a core file with this process's own rights. */
     if (!plan->core)
         deny_files();
-    if (!number_descriptors(sandbox->keep))
+    if (!number_descriptors(sandbox->keep, sandbox->debug))
         return refuse(error, error_n, "descriptors");
     if (!limit(plan))
         return refuse(error, error_n, "resource limits");

@@ -1,6 +1,7 @@
 /* Compiles the sandbox's filter when pith is built, and prints it as a C array:
  * `filter` for the process host, `filter kvm` for the kvm host, whose monitor may run
- * the one processor that it keeps, and ask where it stopped.
+ * the one processor that it keeps, and ask where it stopped; and once more for one that
+ * gdb talks to.
  * Whatever is not listed here ends the process with a report: the kernel does
  * nothing and sends SIGSYS, whose handler cannot be changed any more and gives the image
  * no instruction back (images hold no system call instruction: only code that broke out
@@ -57,13 +58,27 @@ static void rules(void)
 }
 
 /* The C library extends the sign of a request, the kernel looks at 32 bits of it. */
+static void allow_processor(unsigned long request)
+{
+    check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2, SCMP_A0(SCMP_CMP_EQ, PROCESS_FD_EXTRA),
+                           SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, request)));
+}
+
 static void rules_kvm(void)
 {
-    static const unsigned long of_processor[] = {KVM_RUN, KVM_GET_REGS, KVM_GET_SREGS, KVM_GET_VCPU_EVENTS};
-    for (size_t i = 0; i < sizeof of_processor / sizeof of_processor[0]; i++)
-        check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2,
-                               SCMP_A0(SCMP_CMP_EQ, PROCESS_FD_EXTRA),
-                               SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, of_processor[i])));
+    rules();
+    allow_processor(KVM_RUN);
+    allow_processor(KVM_GET_REGS);
+    allow_processor(KVM_GET_SREGS);
+    allow_processor(KVM_GET_VCPU_EVENTS);
+}
+
+static void rules_debug(void)
+{
+    rules_kvm();
+    allow_processor(KVM_SET_REGS);
+    allow_processor(KVM_SET_GUEST_DEBUG);
+    allow_if(SCMP_SYS(read), SCMP_A0(SCMP_CMP_EQ, PROCESS_FD_DEBUG));
 }
 
 /* The kernel tries a new filter on every system call number to learn which are
@@ -74,27 +89,30 @@ static void print_first_look(void)
     printf("    {0x%x, 0, 0, %zu},\n", BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args));
 }
 
-int main(int argc, char **argv)
+static bool print(const char *name, void (*add_rules)(void))
 {
-    bool kvm = argc > 1 && strcmp(argv[1], "kvm") == 0;
-    filter = seccomp_init(SCMP_ACT_TRAP);
-    if (!filter)
-        return 1;
-    check(seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_TRAP));
-    rules();
-    if (kvm)
-        rules_kvm();
     FILE *program = tmpfile();
-    if (!program)
-        return 1;
+    struct sock_filter f;
+    filter = seccomp_init(SCMP_ACT_TRAP);
+    if (!filter || !program)
+        return false;
+    check(seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_TRAP));
+    add_rules();
     check(seccomp_export_bpf(filter, fileno(program)));
     rewind(program);
-    printf("/* Made by host/process/tool/filter.c. */\nstatic const struct sock_filter filter%s[] = {\n",
-           kvm ? "_kvm" : "");
+    printf("/* Made by host/process/tool/filter.c. */\nstatic const struct sock_filter %s[] = {\n", name);
     print_first_look();
-    struct sock_filter f;
     while (fread(&f, sizeof f, 1, program) == 1)
         printf("    {0x%x, %u, %u, 0x%x},\n", f.code, f.jt, f.jf, f.k);
     printf("};\n");
-    return 0;
+    fclose(program);
+    seccomp_release(filter);
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "kvm") == 0)
+        return !print("filter_kvm", rules_kvm) || !print("filter_debug", rules_debug);
+    return !print("filter", rules);
 }
