@@ -355,7 +355,7 @@ FUZZ_CC := $(CC) $(DIALECT) $(WARN) -Wno-missing-prototypes -g -D_GNU_SOURCE -fn
 FUZZ := $(FUZZ_CC) -O1 -fsanitize=fuzzer-no-link,address
 FUZZ_DRIVERS := $(addprefix host/metal/,virtio.c mmio.c virtio_pci.c net.c)
 FUZZ_O := $(patsubst %.c,$(B)/fuzz.d/%.o,$(filter-out base/mem.c,$(wildcard base/*.c wire/*.c)) \
-          $(FUZZ_DRIVERS))
+          $(wildcard host/report/*.c) $(FUZZ_DRIVERS))
 FUZZERS := $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/*.c))
 SECONDS := 60
 .PHONY: fuzzers

@@ -20,6 +20,7 @@
 #include "pith/command.h"
 #include "pith/metal_file.h"
 #include "pith/relay.h"
+#include "pith/retell.h"
 #include "pith/spawn.h"
 
 #define QEMU "qemu-system-x86_64"
@@ -52,6 +53,10 @@ struct machine {
     size_t relays_n;
     u8 output[OUTPUT_BYTES]; /* of the console, on its way to standard output */
     size_t output_from, output_n;
+    u8 report[OUTPUT_BYTES / 4]; /* a line for standard error that has not ended yet */
+    size_t report_n;
+    struct elf debug;
+    struct report_names names; /* for crash reports */
     bool ending;             /* the zero has come */
     int code;                /* -1: none yet */
     unsigned stops;
@@ -287,6 +292,20 @@ static void pass_output(struct machine *m)
     m->output_n -= done;
 }
 
+/* Reports come from a machine that has no debug information: the lines are told here. */
+static void take_report(struct machine *m, struct view text)
+{
+    for (; text.n > 0; text = view_from(text, 1)) {
+        bool ends = view_at(text, 0) == '\n';
+        if (!ends)
+            m->report[m->report_n++] = view_at(text, 0);
+        if (ends || m->report_n == sizeof m->report) {
+            retell_line(&m->names, stderr, (struct view){m->report, m->report_n});
+            m->report_n = 0;
+        }
+    }
+}
+
 static void take_control(struct machine *m)
 {
     u8 text[OUTPUT_BYTES];
@@ -294,7 +313,7 @@ static void take_control(struct machine *m)
     struct view v = {text, n > 0 ? (size_t)n : 0};
     if (v.n > 0 && !m->ending) {
         size_t end = view_find(v, 0);
-        (void)!write(STDERR_FILENO, v.p, end);
+        take_report(m, view_first(v, end));
         m->ending = end < v.n;
         v = view_from(v, MIN(end + 1, v.n));
     }
@@ -376,6 +395,8 @@ void qemu_run(const struct process_plan *plan, char *error, size_t error_n)
     }
     if (!start(&m, plan, error, error_n))
         return;
+    bool has_debug = plan->debug.n > 0 && elf_decode(&m.debug, plan->debug) == OK;
+    m.names = report_names_of(plan->elf, has_debug ? &m.debug : NULL);
     while (there) {
         turn(&m);
         there = take_signals(&m);

@@ -137,14 +137,14 @@ static int take_log(void)
     return EXIT_OK;
 }
 
-/* So that a crash report, from inside the sandbox, can tell lines of source. An image
- * without devices is mostly over in no time, and this takes 5 µs of it: it is charged
- * that only where somebody watches. */
+/* So that a crash report, from inside the sandbox, can tell lines of source. On the process
+ * host an image without devices is mostly over in no time, and this takes 5 µs of it: it is
+ * charged that only where somebody watches. */
 static void take_debug(void)
 {
     static char path[PATH_MAX];
     struct stat st;
-    if (plan.devices_n == 0 && !isatty(STDERR_FILENO))
+    if (args.host == &run_hosts[0] && plan.devices_n == 0 && !isatty(STDERR_FILENO))
         return;
     int fd = debug_path(image.path, SPAN_OF(path)) ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
     if (fd < 0)

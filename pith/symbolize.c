@@ -12,6 +12,7 @@
 #include "pith/command.h"
 #include "pith/common.h"
 #include "pith/image.h"
+#include "pith/retell.h"
 
 enum { REPORT_BYTES_MAX = 1 << 20, ID_MAX = 64 };
 
@@ -89,78 +90,13 @@ static void close_source(struct source *s)
 
 /* ---- a report ---------------------------------------------------------------------- */
 
-/* What a line says after `words`, up to `end` or its own end; empty: it does not. */
-static struct view after(struct view line, struct view words, u8 end)
-{
-    struct view rest;
-    size_t at = view_find_seq(line, words);
-    return at < line.n ? view_cut(view_from(line, at + words.n), end, &rest) : VIEW_NONE;
-}
-
-/* The same of the first line of the text that says it. */
+/* What the first line of the text that says `words` says after them. */
 static struct view find(struct view text, struct view words, u8 end)
 {
     struct view found = VIEW_NONE;
     while (text.n > 0 && found.n == 0)
-        found = after(view_cut(text, '\n', &text), words, end);
+        found = retell_after(view_cut(text, '\n', &text), words, end);
     return found;
-}
-
-static bool hex_of(struct view digits, u64 *out)
-{
-    *out = 0;
-    if (digits.n == 0 || digits.n > 16)
-        return false;
-    for (; digits.n > 0; digits = view_from(digits, 1)) {
-        u8 c = ascii_lower(view_at(digits, 0));
-        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
-            return false;
-        *out = *out << 4 | (u64)(c <= '9' ? c - '0' : c - 'a' + 10);
-    }
-    return true;
-}
-
-/* For a terminal: whatever a log holds. */
-static void print(struct view text)
-{
-    static u8 visible[4 * REPORT_BYTES_MAX];
-    struct writer w = writer_of(SPAN_OF(visible));
-    put_visible(&w, text);
-    fwrite(visible, 1, w.n, stdout);
-}
-
-/* Every line of a frame begins as the report's own did: a log puts a time there. */
-static void print_frame(const struct source *s, struct view before, const char *label, u64 at)
-{
-    static u8 text[64 * 1024];
-    struct writer w = writer_of(SPAN_OF(text));
-    report_put_frame(&w, &s->names, label, at);
-    for (struct view rest = written(&w); rest.n > 0;) {
-        struct view line = view_cut(rest, '\n', &rest);
-        print(before);
-        print(line);
-        putchar('\n');
-    }
-}
-
-/* Whether the line is one that the report's frames or their lines are told in anew. */
-static bool replace(const struct source *s, struct view line)
-{
-    static const char *const labels[] = {"  at       ", "  from     "};
-    u64 at;
-    if (view_find_seq(line, VIEW("  inlined  ")) < line.n ||
-        view_find_seq(line, VIEW("  lines    pith symbolize ")) < line.n)
-        return true;
-    if (!hex_of(after(line, VIEW("(image+0x"), ')'), &at))
-        return false;
-    for (size_t i = 0; i < COUNT(labels); i++) {
-        size_t from = view_find_seq(line, view_z(labels[i]));
-        if (from == line.n)
-            continue;
-        print_frame(s, view_first(line, from), labels[i], at);
-        return true;
-    }
-    return false;
 }
 
 static int read_report(struct view *out)
@@ -215,10 +151,7 @@ static int symbolize_report(struct source *s, const char *image)
                     path, s->id, id.n < 12 ? (int)id.n : 12, id.p);
     for (rest = report; code == EXIT_OK && rest.n > 0;) {
         struct view line = view_cut(rest, '\n', &rest);
-        if (!replace(s, line)) {
-            print(line);
-            putchar('\n');
-        }
+        retell_line(&s->names, stdout, line);
     }
     return code;
 }
@@ -234,9 +167,9 @@ static int symbolize_addresses(struct source *s, const char *image, int n, char 
         struct view word = view_z(words[i]);
         if (view_starts(word, VIEW("image+")))
             word = view_from(word, 6);
-        if (!view_starts(word, VIEW("0x")) || !hex_of(view_from(word, 2), &at))
+        if (!view_starts(word, VIEW("0x")) || !retell_hex(view_from(word, 2), &at))
             return usage(&command_symbolize, "%s is no address: 0x1431 would be one", words[i]);
-        print_frame(s, VIEW_NONE, "  at       ", at);
+        retell_frame(&s->names, stdout, VIEW_NONE, "  at       ", at);
     }
     return code;
 }

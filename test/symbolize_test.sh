@@ -48,6 +48,18 @@ watched "$pith" run "$image" --how shared >"$out"
 grep -q "^  at       shared.*, $(where 'zero + zero') or $(where '2 - 3')$" "$out"
 say $? 'checks that share a trap are all told'
 
+for host in kvm qemu; do
+    if [ $host = kvm ] && [ ! -w /dev/kvm ]; then
+        echo "skip symbolize: host kvm: /dev/kvm cannot be used"
+    elif [ $host = qemu ] && ! command -v qemu-system-x86_64 >/dev/null; then
+        echo "skip symbolize: host qemu: QEMU is not installed"
+    else
+        timeout 60 "$pith" run "$image" --how bounds --host $host >"$out" 2>&1
+        grep -q "^  at       boundary.*, $(where 'zero + 4')$" "$out" && grep -q '^  fiber    breaker' "$out"
+        say $? "a report of host $host tells lines as well"
+    fi
+done
+
 cp build/test/crash.pith "$tmp/crash.pith"
 cp build/web.debug "$tmp/crash.debug"
 watched "$pith" run "$tmp/crash.pith" --how bounds >"$out"

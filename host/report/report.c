@@ -9,7 +9,14 @@
 
 /* Hosts put nothing below NULL_REACH, so that no object is large enough to lead elsewhere. */
 enum { NULL_REACH = 1024 * 1024 * 1024 };
-enum { FRAMES_MAX = 1000, SCOPES_MAX = 16, NAME_MAX_SHOWN = 63, NULL_AREA = 64 * 1024, PLACES_MAX = 16 };
+enum {
+    FRAMES_MAX = 1000,
+    SCOPES_MAX = 16,
+    NAME_MAX_SHOWN = 63,
+    NULL_AREA = 64 * 1024,
+    PLACES_MAX = 16,
+    AFTER_BYTES = 1024
+};
 
 /* What was found out on the way. */
 struct finding {
@@ -28,14 +35,21 @@ static bool peek(const struct finding *f, u64 address, u64 *out)
     return address % sizeof(u64) == 0 && address >= NULL_AREA && f->r->peek(f->r, address, out);
 }
 
+/* What stands n bytes after an address that may be anything. */
+static bool peek_after(const struct finding *f, u64 address, u64 n, u64 *out)
+{
+    return peek(f, wrap_add64(address, n), out);
+}
+
 /* A text of the image, as far as it can be read. */
 static void put_peeked(struct writer *w, const struct finding *f, u64 address)
 {
     for (u64 i = 0; i < NAME_MAX_SHOWN; i++) {
         u64 word;
-        if (!peek(f, (address + i) & ~(u64)7, &word))
+        u64 at = wrap_add64(address, i);
+        if (!peek(f, at & ~(u64)7, &word))
             return;
-        u8 c = (u8)(word >> (address + i) % 8 * 8);
+        u8 c = (u8)(word >> at % 8 * 8);
         if (c == 0)
             return;
         put_u8(w, c >= ' ' && c < 0x7f ? c : '?');
@@ -63,7 +77,7 @@ static bool bytes_at(const struct finding *f, u64 rip, u8 text[8])
     u64 words[2];
     if (!peek(f, rip & ~(u64)7, &words[0]))
         return false;
-    if (!peek(f, (rip & ~(u64)7) + 8, &words[1]))
+    if (!peek_after(f, rip & ~(u64)7, 8, &words[1]))
         words[1] = 0;
     copy((struct span){text, 8}, view_sub(VIEW_OF(words), rip % 8, 8));
     return true;
@@ -161,20 +175,31 @@ static bool in_window(const struct finding *f, u64 address)
     return false;
 }
 
+/* In the page that ends at `low`. */
+static bool is_below(u64 low, u64 address)
+{
+    return address < low && low - address <= ELF_PAGE;
+}
+
+static bool is_in_fibers_guard(const struct finding *f)
+{
+    return f->fiber.magic && is_below(f->fiber.stack_low, f->stop.address);
+}
+
 /* What lies at the address that could not be accessed. */
 static void put_what_lies_there(struct writer *w, const struct finding *f)
 {
     const struct report *r = f->r;
-    u64 address = f->stop.address, page = address & ~(u64)(ELF_PAGE - 1), word;
+    u64 address = f->stop.address, word;
     if (address < NULL_AREA)
         put_text(w, "no memory: a null pointer");
     else if (address < NULL_REACH)
         put_text(w, "no memory: a null pointer, and far into what it should lead to");
     else if (is_released(address))
         put_text(w, "a pointer found in memory that was released");
-    else if (f->fiber.magic && address < f->fiber.stack_low && f->fiber.stack_low - address <= ELF_PAGE)
+    else if (is_in_fibers_guard(f))
         put_text(w, "the guard page of this fiber's stack: the stack is too small");
-    else if (page == r->stack.at - ELF_PAGE)
+    else if (is_below(r->stack.at, address))
         put_text(w, "the guard page of the boot stack: the stack is too small");
     else if (in_image(f, address))
         put_segment(w, f);
@@ -186,7 +211,7 @@ static void put_what_lies_there(struct writer *w, const struct finding *f)
         put_text(w, f->stop.access == ACCESS_FETCH && peek(f, address & ~(u64)7, &word)
                         ? "the image's memory, which is not code"
                         : "a guard page in the image's memory");
-    else if (page == r->memory.at + r->memory.n)
+    else if (address >= r->memory.at && address - r->memory.at - r->memory.n < ELF_PAGE)
         put_text(w, "the guard page behind the image's memory");
     else if (in_window(f, address))
         put_text(w, "what a device received");
@@ -255,8 +280,8 @@ static void put_fiber(struct writer *w, const struct finding *f)
     u64 scope = (u64)f->fiber.scope;
     for (int i = 0; i < SCOPES_MAX && scope != 0; i++) {
         u64 name, parent;
-        if (!peek(f, scope + offsetof(struct scope_report, name), &name) ||
-            !peek(f, scope + offsetof(struct scope_report, parent), &parent))
+        if (!peek_after(f, scope, offsetof(struct scope_report, name), &name) ||
+            !peek_after(f, scope, offsetof(struct scope_report, parent), &parent))
             break;
         put_text(w, i == 0 ? ", in scope " : " < ");
         put_peeked(w, f, name);
@@ -299,17 +324,28 @@ static void put_backtrace(struct writer *w, struct finding *f)
     for (int i = 0; i < FRAMES_MAX; i++) {
         put_frame(w, f, at, before, &again);
         before = at;
-        if (i == 0 && f->stop.access == ACCESS_FETCH && peek(f, f->stop.rsp, &at)) {
+        if (i == 0 && f->stop.access == ACCESS_FETCH && peek(f, f->stop.rsp, &at) && at != 0) {
             at--;
             continue;
         }
-        if (!peek(f, frame, &next) || !peek(f, frame + 8, &at) || at == 0)
+        if (!peek(f, frame, &next) || !peek_after(f, frame, 8, &at) || at == 0)
             return;
         at--; /* the call, not what follows it */
         if (next <= frame && next != 0)
             return;
         frame = next;
     }
+}
+
+/* As much of it as leaves room for what comes after. */
+static void put_part(struct writer *w, struct finding *f)
+{
+    struct span room = span_from(w->out, w->n);
+    struct writer part = writer_of(span_first(room, sat_sub(room.n, AFTER_BYTES)));
+    put_backtrace(&part, f);
+    w->n += part.n;
+    if (part.full)
+        put_text(w, "\n           …\n");
 }
 
 static void put_image(struct writer *w, const struct report *r)
@@ -371,9 +407,7 @@ static const struct {
 static const char *hint_of_access(const struct finding *f)
 {
     const u64 address = f->stop.address;
-    bool fiber_guard =
-        f->fiber.magic && address < f->fiber.stack_low && f->fiber.stack_low - address <= ELF_PAGE;
-    if (fiber_guard)
+    if (is_in_fibers_guard(f))
         return "raise stack_kib in the manifest, bound a recursion, or take a large array from an arena";
     if (is_released(address))
         return "a pooled object is kept as a handle; what an arena gave ends with its reset";
@@ -427,7 +461,7 @@ static void find_fiber(struct finding *f)
         !peek(f, f->r->base + variable, &at))
         return;
     for (size_t i = 0; i < COUNT(words); i++)
-        if (!peek(f, at + i * 8, &words[i]))
+        if (!peek_after(f, at, i * 8, &words[i]))
             return;
     copy(SPAN_OF(f->fiber), VIEW_OF(words));
     if (f->fiber.magic != FIBER_REPORT_MAGIC)
@@ -519,7 +553,7 @@ void report_write(struct writer *w, const struct report *r, const struct stop *s
     put_u8(w, '\n');
     put_hint(w, &f);
     put_fiber(w, &f);
-    put_backtrace(w, &f);
+    put_part(w, &f);
     put_image(w, r);
     put_how_to_get_lines(w, &f);
 }
