@@ -30,8 +30,9 @@ bool still_released(struct view v)
     const u8 *first;
     size_t n = words_of(v.p, v.n, &first);
     const word *w = (const word *)first;
-    u64 changed = 0;
-    for (; n > 0; n--, w++)
-        changed |= *w ^ RELEASED_WORD;
-    return changed == 0;
+    const pair both = {RELEASED_WORD, RELEASED_WORD};
+    pair changed = {0};
+    for (; n >= 2; n -= 2, w += 2)
+        changed |= *(const pair *)w ^ both;
+    return (changed[0] | changed[1]) == 0 && (n == 0 || *w == RELEASED_WORD);
 }
