@@ -24,7 +24,7 @@ void tcp_output(struct stack *s, u64 now)
 void tcp_not_sent(struct stack *s, struct ip_addr local, struct ip_addr remote, struct view header)
 {
     struct tcp_segment seg;
-    if (tcp_decode(&seg, header) != OK)
+    if (tcp_decode(&seg, header) != OK || seg.flags & TCP_RST) /* may be lost, and owes nothing */
         return;
     struct tcp_tuple tuple = {local, remote, seg.from_port, seg.to_port};
     struct tcb *c = tcp_find(stack_tcp(s), &tuple);

@@ -315,9 +315,32 @@ SCENARIO(what_is_sent_again_finds_the_device_full)
     CHECK(peer_end(p));
 }
 
+/* A SYN and an ACK of nothing, and the device takes neither the SYN-ACK nor the reset that
+ * answers the ACK: the SYN-ACK is still due, and comes when there is room. */
+SCENARIO(a_syn_ack_and_a_reset_find_the_device_full)
+{
+    CHECK(peer_open(p, 5000));
+    struct sim_path open = *sim_path(p->stack_dev),
+                    full = {.rate_bps = 100000, .queue_bytes = 1, .backpressure = true};
+    *sim_path(p->stack_dev) = full;
+    p->port = 5001;
+    peer_send(p, (struct tcp_segment){.seq = 1, .ack = 1, .flags = TCP_ACK}, VIEW_NONE);
+    (void)fiber_sleep_ns(NS_PER_MS / 10); /* what it has for an answer is as much as fits */
+    p->port = 5002;
+    peer_send(p, (struct tcp_segment){.seq = 1000, .flags = TCP_SYN, .window = 65535}, VIEW_NONE);
+    peer_send(p, (struct tcp_segment){.seq = 1001, .ack = 1, .flags = TCP_ACK, .window = 65535}, VIEW_NONE);
+    (void)fiber_sleep_ns(NS_PER_MS);
+    *sim_path(p->stack_dev) = open;
+    CHECK(peer_expect(p, TCP_SYN | TCP_ACK, 500) && p->in.to_port == 5002);
+    CHECK_EQ(p->in.ack, 1001);
+    stream_close(p->stream);
+    stack_close(p->stack);
+}
+
 TESTS(CASE(rfc6928_initial_window), CASE(rfc6675_one_loss_is_repaired_without_timeout),
       CASE(rfc6582_without_sack), CASE(rfc6298_timeouts_back_off), CASE(rfc3522_a_timeout_without_loss),
       CASE(a_silent_peer_is_given_up), CASE(time_that_jumps_gives_nobody_up),
       CASE(rfc8985_a_lost_tail_is_probed), CASE(what_was_sent_again_and_lost_again),
       CASE(rfc2018_the_peer_threw_text_away), CASE(the_window_shrinks_after_idle), CASE(path_mtu_is_learned),
-      CASE(what_is_sent_again_finds_the_device_full), CASE(super_segments_are_whole_and_limited_by_windows))
+      CASE(what_is_sent_again_finds_the_device_full), CASE(a_syn_ack_and_a_reset_find_the_device_full),
+      CASE(super_segments_are_whole_and_limited_by_windows))

@@ -292,6 +292,14 @@ script("echo", "dhcp", BY_DHCP, step(DHCPS, 1, 0), SECONDS, SHORT_LEASE, OPEN, M
 FULL, LYING = step(DEVICE, 3, 0, 0), step(DEVICE, 0, 9, 0)
 script("echo", "device", OFFLOADS, OPEN, FULL, TALKED, MS, LYING, MS)
 WORDS, NONSENSE = step(OFFLOAD, 1, 0, 0, 0, 0), step(OFFLOAD, 0x67, b"\xff" * 8)
+# A full device that gave back a reset behind a SYN-ACK: the connection was stuck half open.
+REFUSED = bytes.fromhex(
+    "b90000d7000000000e0114040e001000000000000000000900010005021e0606060068656c6c6f060804140300000a65"
+    "72050200200204793b788405020020060a96911a6fb6ecdc58b915060a96911a6fb6ecdc58b915060a96911a6fb6ecdc"
+    "587ab9060804140300000a65720d0b1e7039d2d7484c2e9451f60606109c3a2f3087000200100d052d429c92dd030500"
+    "100000780b03100201")
+seed("image_echo", "refused", REFUSED)
+seed("release_echo", "refused", REFUSED)
 script("echo", "words", OFFLOADS, OPEN, WORDS, TALKED, NONSENSE, OPEN)
 script("echo", "clocks", PROBE, OPEN, step(PAUSE, 0xA5), step(PAUSE, 0xC0, 0, 1, 0, 0), TALKED, MS)
 RAW_IP = b"\2\0\0\0\0\1\2\0\0\0\1\2\x08\0" + IPV4 + b"12345678"
