@@ -389,7 +389,7 @@ static bool checksum_holds(const struct ip_in *in)
     return ip_sum_fold(ip_sum(in->payload, sum)) == 0xffff;
 }
 
-apart void tcp_input(struct stack *s, const struct ip_in *in, u64 now)
+void tcp_input(struct stack *s, const struct ip_in *in, u64 now)
 {
     struct tcp *t = stack_tcp(s);
     struct tcp_segment seg;

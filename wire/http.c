@@ -161,7 +161,7 @@ static enum err absolute_form(struct parse *p, struct view target, size_t at)
     return OK;
 }
 
-apart static enum err request_target(struct parse *p, struct view target, size_t at)
+static enum err request_target(struct parse *p, struct view target, size_t at)
 {
     struct http_head *h = p->head;
     h->target = slot(at, target.n);

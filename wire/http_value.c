@@ -161,7 +161,7 @@ static enum err one_range(struct view v, u64 size, struct http_range *out)
     return OK;
 }
 
-apart enum err http_ranges(struct view v, u64 size, struct http_ranges *out)
+enum err http_ranges(struct view v, u64 size, struct http_ranges *out)
 {
     struct view rest;
     out->n = 0;
