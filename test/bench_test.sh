@@ -21,6 +21,8 @@ say() {
     fi
 }
 
+build/bench/replay build/echo.pith 2000 16 >"$out/log" 2>&1 && tail -n 1 "$out/log" | grep -qx '[0-9.]*'
+say $? "an image runs on a host of memory"
 python3 bench/bench.py --short --only '1 KiB, 64;start' --out "$out" >"$out/log" 2>&1 &
 bench=$!
 wait $bench
