@@ -67,7 +67,7 @@ static bool makes_sense(const struct pack *p)
 enum err pack_get_head(struct view head, struct pack *out)
 {
     *out = (struct pack){0};
-    if (pack_head_size(head) != head.n)
+    if (head.n == 0 || pack_head_size(head) != head.n)
         return ERR_MALFORMED;
     struct reader r = reader_of(view_from(head, 8));
     if (get_le32(&r) != PACK_VERSION)
