@@ -433,8 +433,8 @@ fuzz: fuzzers
 
 COVERAGE := $(NATIVE) -fprofile-instr-generate -fcoverage-mapping
 COVERAGE_O := $(NATIVE_C:%.c=$(B)/coverage.d/%.o) $(patsubst %.S,$(B)/coverage.d/%.o,$(wildcard fiber/*.S))
-# fuzz/shim and fuzz/virtio are about hosts' code, not an image's.
-UNCOUNTED := $(B)/fuzz/release_% $(B)/fuzz/shim $(B)/fuzz/virtio
+# What is about the code of hosts, not of images.
+UNCOUNTED := $(B)/fuzz/release_% $(addprefix $(B)/fuzz/,report shim virtio)
 COVERED := $(patsubst $(B)/%,$(B)/coverage/%,$(TESTS) $(filter-out $(UNCOUNTED),$(FUZZERS)))
 FUZZ_SOURCE = $(firstword $(wildcard test/fuzz/$*.c test/fuzz/whole/$*.c))
 .PHONY: coverage

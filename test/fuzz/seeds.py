@@ -1,7 +1,10 @@
 """Writes a first input for each decoder into build/fuzz/seeds/NAME/, so that fuzzing
-begins behind the checks that no mutation would pass, and scripts for whole images.
+begins behind the checks that no mutation would pass, what earlier fuzzing found, and
+scripts for whole images.
 seeds.py [FOLDER [SITE]]   with SITE: also the files that web serves there, SITE/"""
 
+import base64
+import glob
 import os
 import struct
 import sys
@@ -19,6 +22,14 @@ def seed(decoder, name, data):
 def text(string, size):
     return string.encode().ljust(size, b"\0")
 
+
+# ---- what fuzzing found ---------------------------------------------------------
+# corpus/NAME.txt: inputs that reach what the others do not, in base64, one a line.
+
+for path in glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus", "*.txt")):
+    with open(path, encoding="ascii") as f:
+        for number, line in enumerate(f):
+            seed(os.path.basename(path)[:-4], f"found{number}", base64.b64decode(line))
 
 # ---- packets --------------------------------------------------------------------
 
