@@ -31,6 +31,7 @@ bool relay_init(struct relay *r, struct process_net *device, int socket)
     struct process_net *machine = process_net_open(spec, NULL, 0, NULL, error, sizeof error);
     if (!machine || !give_window(machine) || !give_window(device))
         return false;
+    machine->may_end = true;
     refuse_offloads(device);
     *r = (struct relay){.out = {.from = machine, .to = device}, .in = {.from = device, .to = machine}};
     return true;

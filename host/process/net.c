@@ -138,7 +138,8 @@ void net_gone(struct process_net *n, const char *why)
         return;
     n->fd = -1;
     n->blocked = false;
-    (void)!writev(STDERR_FILENO, line, 3);
+    if (!n->may_end)
+        (void)!writev(STDERR_FILENO, line, 3);
 }
 
 bool net_still_blocked(struct process_net *n)

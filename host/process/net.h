@@ -16,6 +16,7 @@ struct process_net {
     struct host_device about; /* mac, mtu, features; rx_window (64-byte aligned) set by the loader */
     int pcap_fd;          /* -1: no capture; may be moved like fd */
     bool blocked;         /* the last tx did not take all */
+    bool may_end;         /* its other side ends when it likes: no word about it */
     const struct process_net_ops *captured; /* what pcap.c stands before */
     /* the back end's own state follows in its larger struct */
 };
