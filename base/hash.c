@@ -65,6 +65,7 @@ u64 siphash13(struct hash_key key, struct view data)
 }
 
 /* One-to-one in `h` and in `word`: a change of either survives every later step. */
+/*@ assigns \nothing; */
 wraps static inline u64 fold(u64 h, u64 word)
 {
     h = (h ^ word) * 0x9fb21c651e98df25ull;
@@ -75,14 +76,17 @@ wraps static inline u64 fold(u64 h, u64 word)
 wraps u64 checksum64(u64 seed, struct view data)
 {
     u64 a = seed, b = ~seed, c = seed + 0x9e3779b97f4a7c15ull, d = ~c, n = data.n, last = 0;
+    /*@ loop invariant readable(data); loop assigns a, b, c, d, data; loop variant data.n; */
     for (; data.n >= 32; data = view_from(data, 32)) {
         a = fold(a, load_le64(data, 0));
         b = fold(b, load_le64(data, 8));
         c = fold(c, load_le64(data, 16));
         d = fold(d, load_le64(data, 24));
     }
+    /*@ loop invariant readable(data); loop assigns a, data; loop variant data.n; */
     for (; data.n >= 8; data = view_from(data, 8))
         a = fold(a, load_le64(data, 0));
+    /*@ loop invariant i <= data.n && data.n < 8; loop assigns i, last; loop variant data.n - i; */
     for (size_t i = 0; i < data.n; i++)
         last |= (u64)view_at(data, i) << (8 * i);
     return fold(fold(fold(fold(fold(a, last), b), c), d), n);

@@ -16,6 +16,7 @@ u64 siphash13(struct hash_key key, struct view data);
 /* 64 bits over `data`, continued from `seed`. Whatever happens to one 8-byte word
  * is found for certain, anything else but for one chance in 2^64. It resists
  * accidents, not people: no key, no secret. */
+/*@ requires readable(data); assigns \nothing; */
 u64 checksum64(u64 seed, struct view data);
 
 #endif

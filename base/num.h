@@ -98,6 +98,7 @@ static inline u64 sat_add(u64 a, u64 b)
 }
 
 /* The smallest multiple of `align` (a power of two) that is >= x. */
+/*@ requires align > 0 && x + align - 1 <= SIZE_MAX; assigns \nothing; ensures \result <= x + align - 1; */
 static inline size_t align_up(size_t x, size_t align)
 {
     return (x + align - 1) & ~(align - 1);

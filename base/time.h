@@ -21,6 +21,7 @@ struct date {
 };
 
 struct date date_of(u64 unix_s);
+/*@ requires d.month <= 12 && 1 <= d.day <= 31; assigns \nothing; */
 u64 date_to_unix(struct date d); /* 0 for a date before 1970 */
 
 #endif

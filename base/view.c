@@ -163,7 +163,9 @@ enum err view_to_u64(struct view v, u64 *out)
     if (v.n == 0)
         return ERR_MALFORMED;
     u64 x = 0;
-    /*@ loop invariant i <= v.n; loop assigns i, x; loop variant v.n - i; */
+    /*@ loop invariant i <= v.n && (i == 0 ==> x == 0) && (i <= 1 ==> x < 10) && (i <= 2 ==> x < 100) &&
+            (i <= 3 ==> x < 1000) && (i <= 4 ==> x < 10000);
+        loop assigns i, x; loop variant v.n - i; */
     for (size_t i = 0; i < v.n; i++) {
         u8 c = view_at(v, i);
         if (c < '0' || c > '9')

@@ -45,6 +45,7 @@ static inline struct view view_of(struct span s)
 }
 
 /* The view of a zero-terminated string of our own making (never of outside data). */
+/*@ assigns \nothing; ensures readable(\result); */
 static inline struct view view_z(const char *text)
 {
     return (struct view){(const u8 *)text, strlen(text)};
@@ -190,7 +191,10 @@ struct view view_cut(struct view v, u8 byte, struct view *rest);
 struct view view_trim(struct view v);
 
 /* Decimal, all of `v`, no sign, no blanks. ERR_MALFORMED, ERR_RANGE. */
-/*@ requires readable(v) && \valid(out); assigns *out; */
+/*@ requires readable(v) && \valid(out); assigns *out;
+    ensures \result != OK ==> *out == \old(*out);
+    ensures \result == OK ==> (v.n <= 2 ==> *out < 100) && (v.n <= 3 ==> *out < 1000) &&
+        (v.n <= 4 ==> *out < 10000) && (v.n == 1 ==> *out < 10); */
 enum err view_to_u64(struct view v, u64 *out);
 
 /* "192.0.2.1" in host order. ERR_MALFORMED, ERR_RANGE. */

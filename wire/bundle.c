@@ -5,11 +5,13 @@
 
 enum { SUMMED = BUNDLE_HEADER_SIZE - 8 };
 
+/*@ requires \valid_read(h); assigns \nothing; ensures \result == h->buckets * 8; */
 static u64 table_n(const struct bundle_header *h)
 {
     return (u64)h->buckets * BUNDLE_SLOT_SIZE;
 }
 
+/*@ requires \valid_read(h); assigns \nothing; ensures \result == h->files * 136; */
 static u64 records_n(const struct bundle_header *h)
 {
     return (u64)h->files * BUNDLE_RECORD_SIZE;
@@ -63,6 +65,8 @@ struct sections {
     bool bad;
 };
 
+/*@ requires \valid(s) && readable(whole); assigns s->bad;
+    ensures readable(\result) && \result.n <= whole.n; */
 static struct view part_of(struct sections *s, struct view whole, u64 at, u64 n)
 {
     if (unlikely(at > whole.n || n > whole.n - at)) {
@@ -72,11 +76,20 @@ static struct view part_of(struct sections *s, struct view whole, u64 at, u64 n)
     return view_sub(whole, at, n);
 }
 
+/*@ predicate sections_ok(struct sections *s) =
+        readable(s->record) && s->record.n == BUNDLE_RECORD_SIZE && readable(s->bodies) &&
+    readable(s->texts); */
+
+/*@ requires \valid(s) && sections_ok(s) && field <= BUNDLE_RECORD_SIZE - 8;
+    assigns s->bad; ensures readable(\result); */
 static struct view text_of(struct sections *s, size_t field)
 {
     return part_of(s, s->texts, load_le32(s->record, field), load_le32(s->record, field + 4));
 }
 
+/*@ requires \valid(s) && sections_ok(s) && (form == PLAIN || form == GZIP); assigns s->bad;
+    ensures readable(\result.body) && readable(\result.etag) && readable(\result.head_200) &&
+        readable(\result.head_304) && \result.body.n <= s->bodies.n; */
 static struct bundle_form form_of(struct sections *s, size_t form)
 {
     return (struct bundle_form){
@@ -108,21 +121,24 @@ enum err bundle_get_file(struct view bytes, const struct bundle_header *h, u32 i
     out->modified_unix_s = load_le64(s.record, MODIFIED);
     out->has_gzip = (flags & BUNDLE_GZIP) != 0;
     out->plain = form_of(&s, PLAIN);
-    out->gzip = out->has_gzip ? form_of(&s, GZIP) : (struct bundle_form){0};
+    out->gzip = flags == BUNDLE_GZIP ? form_of(&s, GZIP) : (struct bundle_form){0};
     return s.bad ? ERR_MALFORMED : OK;
 }
 
+/*@ requires readable(head) && readable(status_line); assigns \nothing; */
 static bool is_head(struct view head, struct view status_line)
 {
     return view_starts(head, status_line) && view_ends(head, VIEW("\r\n"));
 }
 
+/*@ requires \valid_read(f) && form_ok(f); assigns \nothing; */
 static bool is_form(const struct bundle_form *f)
 {
     return f->etag.n >= 2 && is_head(f->head_200, VIEW("HTTP/1.1 200 OK\r\n")) &&
            is_head(f->head_304, VIEW("HTTP/1.1 304 Not Modified\r\n"));
 }
 
+/*@ requires \valid_read(f) && file_ok(f); assigns \nothing; */
 static bool is_file(const struct bundle_file *f)
 {
     return f->path.n <= BUNDLE_PATH_MAX && view_starts(f->path, VIEW("/")) && is_form(&f->plain) &&
@@ -130,8 +146,10 @@ static bool is_file(const struct bundle_file *f)
 }
 
 /* Is file `number` met on the way from its hash's slot on, before an empty slot? */
+/*@ requires readable(bytes) && \valid_read(h) && header_ok(h, bytes); assigns \nothing; */
 static bool is_reachable(struct view bytes, const struct bundle_header *h, u32 number, u32 hash)
 {
+    /*@ loop invariant i <= h->buckets; loop assigns i; loop variant h->buckets - i; */
     for (u32 i = 0; i < h->buckets; i++) {
         struct bundle_slot s = bundle_get_slot(bytes, h, wrap_add32(hash, i) & (h->buckets - 1));
         if (s.number == number)
@@ -145,13 +163,15 @@ static bool is_reachable(struct view bytes, const struct bundle_header *h, u32 n
 enum err bundle_validate(struct view bytes, const struct bundle_header *h)
 {
     struct view last = VIEW_NONE;
+    struct bundle_file f;
     u32 used = 0;
+    /*@ loop invariant used <= i <= h->buckets; loop assigns i, used; loop variant h->buckets - i; */
     for (u32 i = 0; i < h->buckets; i++)
         used += bundle_get_slot(bytes, h, i).number != 0;
     if (used != h->files)
         return ERR_MALFORMED;
+    /*@ loop invariant i <= h->files && readable(last); loop assigns i, last, f; loop variant h->files - i; */
     for (u32 i = 0; i < h->files; i++) {
-        struct bundle_file f;
         TRY(bundle_get_file(bytes, h, i, &f));
         if (!is_file(&f) || view_cmp(last, f.path) >= 0)
             return ERR_MALFORMED;
@@ -162,6 +182,9 @@ enum err bundle_validate(struct view bytes, const struct bundle_header *h)
     return OK;
 }
 
+/*@ requires readable(bytes) && bytes.n < 0x4000000000000000 && \valid(end) && *end <= bytes.n;
+    requires \valid_read(f) && readable(f->body) && f->body.n <= bytes.n && \separated(end, f);
+    assigns *end; ensures \result ==> *end <= bytes.n; */
 /* The body that begins at the next multiple of BUNDLE_ALIGN after *end, with only
  * zeroes in between; moves *end behind it. */
 static bool verify_body(struct view bytes, u64 *end, const struct bundle_form *f)
@@ -169,6 +192,7 @@ static bool verify_body(struct view bytes, u64 *end, const struct bundle_form *f
     u64 start = align_up(*end, BUNDLE_ALIGN);
     if (start + f->body.n > bytes.n)
         return false;
+    /*@ loop invariant *end <= i && i <= bytes.n + 64; loop assigns i; loop variant bytes.n + 64 - i; */
     for (u64 i = *end; i < start; i++)
         if (view_at(bytes, i) != 0)
             return false;
@@ -186,6 +210,7 @@ enum err bundle_verify(struct view bytes, const struct bundle_header *h)
 {
     TRY(bundle_verify_index(bytes, h));
     u64 end = BUNDLE_HEADER_SIZE;
+    /*@ loop invariant i <= h->files && end <= bytes.n; loop assigns i, end; loop variant h->files - i; */
     for (u32 i = 0; i < h->files; i++) {
         struct bundle_file f;
         TRY(bundle_get_file(bytes, h, i, &f));
@@ -194,6 +219,7 @@ enum err bundle_verify(struct view bytes, const struct bundle_header *h)
     }
     if (align_up(end, BUNDLE_ALIGN) != h->index_at)
         return ERR_MALFORMED;
+    /*@ loop invariant end <= bytes.n; loop assigns end; loop variant h->index_at - end; */
     for (; end < h->index_at; end++)
         if (view_at(bytes, end) != 0)
             return ERR_MALFORMED;

@@ -34,6 +34,13 @@ struct bundle_header {
     u64 size, index_at, index_sum;
 };
 
+/* What bundle_get_header has made sure of: every section lies inside. */
+/*@ predicate header_ok(struct bundle_header *h, struct view bytes) =
+        bytes.n < 0x4000000000000000 && h->files <= BUNDLE_FILES_MAX &&
+    0 < h->buckets <= BUNDLE_BUCKETS_MAX && h->size == bytes.n &&
+            BUNDLE_HEADER_SIZE <= h->index_at <= h->size &&
+            h->size - h->index_at == h->buckets * 8 + h->files * 136 + h->texts_n; */
+
 /* One form of a file's content: as it is, or gzip. */
 struct bundle_form {
     struct view body;
@@ -61,24 +68,41 @@ struct bundle_slot {
 
 /* Decodes and checks the header: every section lies inside `bytes`, which must be
  * exactly the bundle. ERR_MALFORMED; ERR_UNSUPPORTED: of another version. */
+/*@ requires readable(bytes) && \valid(out) && \separated(out, bytes.p + (0 .. bytes.n - 1)); assigns *out;
+    ensures \result == OK && bytes.n < 0x4000000000000000 ==> header_ok(out, bytes); */
 enum err bundle_get_header(struct view bytes, struct bundle_header *out);
 
 /* Slot `at` (below h->buckets). */
+/*@ requires readable(bytes) && \valid_read(h) && header_ok(h, bytes) && at < h->buckets; assigns \nothing; */
 struct bundle_slot bundle_get_slot(struct view bytes, const struct bundle_header *h, u32 at);
 
+/*@ predicate form_ok(struct bundle_form *f) =
+        readable(f->body) && readable(f->etag) && readable(f->head_200) && readable(f->head_304);
+    predicate file_ok(struct bundle_file *f) =
+        readable(f->path) && readable(f->mime) && readable(f->last_modified) && form_ok(&f->plain) &&
+            form_ok(&f->gzip); */
+
 /* File `index` (below h->files). ERR_MALFORMED when a view would leave its section. */
+/*@ requires readable(bytes) && \valid_read(h) && header_ok(h, bytes) && index < h->files && \valid(out);
+    requires \separated(out, h) && \separated(out, bytes.p + (0 .. bytes.n - 1));
+    assigns *out; admit ensures file_ok(out);
+    admit ensures out->plain.body.n <= bytes.n && out->gzip.body.n <= bytes.n; */
 enum err bundle_get_file(struct view bytes, const struct bundle_header *h, u32 index,
                          struct bundle_file *out);
 
 /* Everything that later accesses rely on: files in range and in order, the table
  * complete. Reads the index, not the bodies. */
+/*@ requires readable(bytes) && \valid_read(h) && header_ok(h, bytes); assigns \nothing; */
 enum err bundle_validate(struct view bytes, const struct bundle_header *h);
 
 /* bundle_validate, and the index against its checksum; or every byte, which reads
  * all of the bundle. */
+/*@ requires readable(bytes) && \valid_read(h) && header_ok(h, bytes); assigns \nothing; */
 enum err bundle_verify_index(struct view bytes, const struct bundle_header *h);
+/*@ requires readable(bytes) && \valid_read(h) && header_ok(h, bytes); assigns \nothing; */
 enum err bundle_verify(struct view bytes, const struct bundle_header *h);
 
+/*@ requires readable(path); assigns \nothing; */
 u32 bundle_hash(struct view path);
 
 /* What is written for a piece of text: where in the texts, and how long. */

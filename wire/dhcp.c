@@ -28,18 +28,22 @@ enum option {
 
 enum { OVERLOAD_FILE = 1, OVERLOAD_SNAME = 2 };
 
+/*@ requires readable(value) && \valid(out); assigns *out; */
 static void take_u8(struct view value, u8 *out)
 {
     if (value.n >= 1 && *out == 0)
         *out = view_at(value, 0);
 }
 
+/*@ requires readable(value) && \valid(out); assigns *out; */
 static void take_u32(struct view value, u32 *out)
 {
     if (value.n >= 4 && *out == 0)
         *out = load_be32(value, 0);
 }
 
+/*@ requires readable(value) && \valid(m) && \valid(overload) && \separated(m, overload);
+    assigns *m, *overload; */
 static void take_option(u8 code, struct view value, struct dhcp_message *m, u8 *overload)
 {
     switch (code) {
@@ -82,35 +86,59 @@ static void take_option(u8 code, struct view value, struct dhcp_message *m, u8 *
     }
 }
 
+/* The code of the next option, and its value where it has one. */
+/*@ requires \valid(r) && inside(*r) && !r->bad && r->rest.n > 0 && \valid(value) && \separated(r, value);
+    requires readable(*value); assigns r->rest, r->bad, *value;
+    ensures inside(*r) && readable(*value) && r->rest.n < \old(r->rest.n); */
+static u8 next_option(struct reader *r, struct view *value)
+{
+    u8 code = get_u8(r);
+    if (code != OPTION_PAD && code != OPTION_END)
+        *value = get_bytes(r, get_u8(r));
+    return code;
+}
+
 /* A field of options; the end mark may be missing where the field ends. */
+/*@ requires \valid(from) && readable(field) && \valid(m) && \valid(overload);
+    requires \separated(m, overload, from);
+    assigns *m, *overload, from->bad; */
 static void take_options(struct reader *from, struct view field, struct dhcp_message *m, u8 *overload)
 {
     struct reader r = reader_of(field);
+    /*@ loop invariant inside(r); loop assigns r, *m, *overload;
+        loop variant r.rest.n; */
     while (r.rest.n > 0 && !r.bad) {
-        u8 code = get_u8(&r);
-        if (code == OPTION_PAD)
-            continue;
+        struct view value = VIEW_NONE;
+        u8 code = next_option(&r, &value);
         if (code == OPTION_END)
             break;
-        struct view value = get_bytes(&r, get_u8(&r));
         if (!r.bad)
             take_option(code, value, m, overload);
     }
     from->bad = from->bad || r.bad;
 }
 
+/* The fields before chaddr; the answer is what hardware, and how long its addresses are. */
+/*@ requires \valid(r) && inside(*r) && \valid(out) && \separated(r, out); assigns r->rest, r->bad, *out;
+    ensures inside(*r); */
+static u16 take_start(struct reader *r, struct dhcp_message *out)
+{
+    *out = (struct dhcp_message){.op = get_u8(r)};
+    u16 hardware = get_be16(r);
+    get_skip(r, 1);
+    out->xid = get_be32(r);
+    out->secs = get_be16(r);
+    out->broadcast = (get_be16(r) & FLAG_BROADCAST) != 0;
+    out->ciaddr = get_be32(r);
+    out->yiaddr = get_be32(r);
+    get_skip(r, 8);
+    return hardware;
+}
+
 enum err dhcp_decode(struct view packet, struct dhcp_message *out)
 {
     struct reader r = reader_of(packet);
-    *out = (struct dhcp_message){.op = get_u8(&r)};
-    u16 hardware = get_be16(&r);
-    get_skip(&r, 1);
-    out->xid = get_be32(&r);
-    out->secs = get_be16(&r);
-    out->broadcast = (get_be16(&r) & FLAG_BROADCAST) != 0;
-    out->ciaddr = get_be32(&r);
-    out->yiaddr = get_be32(&r);
-    get_skip(&r, 8);
+    u16 hardware = take_start(&r, out);
     struct view chaddr = get_bytes(&r, 6);
     get_skip(&r, CHADDR_PAD);
     struct view sname = get_bytes(&r, SNAME), file = get_bytes(&r, FILE_);

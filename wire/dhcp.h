@@ -35,6 +35,8 @@ struct dhcp_message {
 };
 
 /* ERR_MALFORMED; ERR_UNSUPPORTED: for other hardware, or BOOTP. */
+/*@ requires readable(packet) && \valid(out) && \separated(out, packet.p + (0 .. packet.n - 1));
+    assigns *out; */
 enum err dhcp_decode(struct view packet, struct dhcp_message *out);
 
 /* Writes a message with all that is set; one from a client also carries its

@@ -15,6 +15,7 @@ static const u8 classes[256] = {
     ['a' ... 'z'] = 7, ['{'] = 2,         ['|'] = 3,  ['}'] = 2, ['~'] = 7,
 };
 
+/*@ assigns \nothing; */
 static bool in_class(u8 c, u8 class)
 {
     return (AT(classes, c) & class) != 0;
@@ -22,9 +23,11 @@ static bool in_class(u8 c, u8 class)
 
 /* How many bytes at the start of v are of that class. Words, sixteen bytes at a
  * time, are in every class; the table decides where they end. */
+/*@ requires readable(v); assigns \nothing; ensures \result <= v.n; */
 static size_t run_of(struct view v, u8 class)
 {
     size_t n = view_run_word(v);
+    /*@ loop invariant n <= v.n; loop assigns n; loop variant v.n - n; */
     while (n < v.n && in_class(view_at(v, n), class))
         n++;
     return n;
@@ -48,18 +51,33 @@ struct parse {
     size_t at;
 };
 
+/*@ // What was known of the fields still is.
+    predicate kept{A, B}(struct http_head *h) =
+        (\forall integer n; fields_in{A}(h, n) ==> fields_in{B}(h, n)) && (known_in{A}(h) ==> known_in{B}(h));
+    predicate fresh(struct http_head *h) = h->fields_n == 0 && known_in(h);
+    predicate parsing(struct parse *p) =
+        \valid(p) && \valid(p->head) && \valid_read(p->limits) && p->at <= p->head->bytes.n &&
+            readable(p->head->bytes) && p->head->bytes.n <= HTTP_HEAD_MAX &&
+            \separated(p, p->head, p->limits, p->head->bytes.p + (0 .. p->head->bytes.n - 1)); */
+
+/*@ requires parsing(p); assigns p->head->refusal; ensures \result != OK && kept{Pre, Post}(p->head); */
 static enum err refuse(struct parse *p, u16 status)
 {
     p->head->refusal = status;
-    return status == 400 ? ERR_MALFORMED : status == 501 || status == 505 ? ERR_UNSUPPORTED : ERR_TOO_BIG;
+    return status == 400                                     ? ERR_MALFORMED
+           : status == 501 || status == 505 || status == 417 ? ERR_UNSUPPORTED
+                                                             : ERR_TOO_BIG;
 }
 
 /* The bytes end inside the head: more to come, unless it is too long already. */
+/*@ requires parsing(p); assigns p->head->refusal; ensures \result != OK && kept{Pre, Post}(p->head); */
 static enum err ask_more(struct parse *p, u16 status_if_full)
 {
     return p->head->bytes.n >= p->limits->head_bytes ? refuse(p, status_if_full) : ERR_EOF;
 }
 
+/*@ requires at <= HTTP_HEAD_MAX && n <= HTTP_HEAD_MAX; assigns \nothing;
+    ensures \result.at == at && \result.n == n; */
 static struct http_slot slot(size_t at, size_t n)
 {
     return (struct http_slot){to_u16(at), to_u16(n)};
@@ -94,10 +112,12 @@ struct view http_method_text(enum http_method m)
     return VIEW_NONE;
 }
 
+/*@ requires readable(name); assigns \nothing; */
 static enum http_method method_of(struct view name)
 {
     if (view_eq(name, VIEW("GET")))
         return HTTP_GET;
+    /*@ loop invariant HTTP_HEAD <= m <= HTTP_METHODS; loop assigns m; loop variant HTTP_METHODS - m; */
     for (enum http_method m = HTTP_HEAD; m < HTTP_METHODS; m++)
         if (view_eq(name, http_method_text(m)))
             return m;
@@ -105,6 +125,7 @@ static enum http_method method_of(struct view name)
 }
 
 /* Host, or the authority of a target: uri-host with an optional port, no userinfo. */
+/*@ requires readable(v); assigns \nothing; */
 static bool good_authority(struct view v)
 {
     if (run_of(v, HOST) != v.n)
@@ -112,12 +133,13 @@ static bool good_authority(struct view v)
     if (view_find(v, ':') == v.n) /* the usual: a name or an IPv4 address alone */
         return view_find(v, '[') == v.n && view_find(v, ']') == v.n;
     struct view port = VIEW_NONE, name = v;
-    if (view_starts(v, VIEW("["))) {
-        size_t close = view_find(v, ']');
-        if (close == v.n)
+    if (view_at(v, 0) == '[') {
+        struct view inside = view_from(v, 1);
+        size_t close = view_find(inside, ']');
+        if (close == inside.n)
             return false;
-        port = view_from(v, close + 1);
-        name = view_sub(v, 1, close - 1);
+        port = view_from(inside, close + 1);
+        name = view_first(inside, close);
         if (port.n > 0 && !view_starts(port, VIEW(":")))
             return false;
         if (view_find(name, '[') < name.n || view_find(name, ':') == name.n)
@@ -134,6 +156,9 @@ static bool good_authority(struct view v)
 }
 
 /* Splits path and query; `at` is where `v` begins in the head. */
+/*@ requires \valid(h) && readable(v) && at + v.n <= HTTP_HEAD_MAX;
+    assigns h->path, h->has_query, h->query;
+    ensures slot_in(h->path, at + v.n) && slot_in(h->query, at + v.n); */
 static void set_path(struct http_head *h, struct view v, size_t at)
 {
     size_t mark = view_find(v, '?');
@@ -143,6 +168,8 @@ static void set_path(struct http_head *h, struct view v, size_t at)
 }
 
 /* absolute-form (RFC 9112 §3.2.2), which every server must understand. */
+/*@ requires parsing(p) && readable(target) && at + target.n <= HTTP_HEAD_MAX;
+    assigns p->head->refusal, p->head->host, p->head->path, p->head->has_query, p->head->query; */
 static enum err absolute_form(struct parse *p, struct view target, size_t at)
 {
     size_t colon = view_find(target, ':');
@@ -161,6 +188,9 @@ static enum err absolute_form(struct parse *p, struct view target, size_t at)
     return OK;
 }
 
+/*@ requires parsing(p) && readable(target) && target.n > 0 && at + target.n <= HTTP_HEAD_MAX;
+    assigns p->head->refusal, p->head->target, p->head->host, p->head->path, p->head->has_query,
+    p->head->query; */
 static enum err request_target(struct parse *p, struct view target, size_t at)
 {
     struct http_head *h = p->head;
@@ -184,12 +214,15 @@ static enum err request_target(struct parse *p, struct view target, size_t at)
     return absolute_form(p, target, at);
 }
 
+/*@ assigns \nothing; */
 static bool is_digit(u8 c)
 {
     return c >= '0' && c <= '9';
 }
 
 /* "HTTP/1.x" at the start of v, which may be cut off. */
+/*@ requires parsing(p) && readable(v); assigns p->head->refusal, p->head->minor;
+    ensures \result == OK ==> v.n >= 8; */
 static enum err http_version(struct parse *p, struct view v, u16 status_if_full)
 {
     struct view name = VIEW("HTTP/");
@@ -206,6 +239,8 @@ static enum err http_version(struct parse *p, struct view v, u16 status_if_full)
 }
 
 /* CR LF at the start of v, which may be cut off. */
+/*@ requires parsing(p) && readable(v); assigns p->head->refusal;
+    ensures \result == OK ==> v.n >= 2; ensures kept{Pre, Post}(p->head); */
 static enum err line_end(struct parse *p, struct view v, u16 status_if_full)
 {
     if (v.n >= 1 && view_at(v, 0) != '\r')
@@ -216,6 +251,10 @@ static enum err line_end(struct parse *p, struct view v, u16 status_if_full)
 }
 
 /* method SP request-target SP HTTP-version CRLF */
+/*@ requires parsing(p) && fresh(p->head);
+    assigns p->at, p->head->refusal, p->head->method_name, p->head->method, p->head->target, p->head->host,
+        p->head->path, p->head->has_query, p->head->query, p->head->minor;
+    admit ensures parsing(p) && fresh(p->head); */
 static enum err request_line(struct parse *p)
 {
     struct http_head *h = p->head;
@@ -251,11 +290,14 @@ static enum err request_line(struct parse *p)
 
 /* ---- fields ---------------------------------------------------------------------- */
 
+/*@ requires readable(name) && readable(known); assigns \nothing;
+    ensures \result == which || \result == HTTP_KNOWN_COUNT; */
 static enum http_known if_named(struct view name, struct view known, enum http_known which)
 {
     return view_eq_nocase(name, known) ? which : HTTP_KNOWN_COUNT;
 }
 
+/*@ requires readable(name) && name.n > 0; assigns \nothing; ensures 0 <= \result <= HTTP_KNOWN_COUNT; */
 static enum http_known known_of(struct view name)
 {
     u8 first = ascii_lower(view_at(name, 0));
@@ -294,18 +336,36 @@ static enum http_known known_of(struct view name)
 }
 
 /* A second one of these would let two recipients disagree. */
+/*@ assigns \nothing; */
 static bool only_once(enum http_known which)
 {
     return which == HTTP_HOST || which == HTTP_CONTENT_LENGTH || which == HTTP_TRANSFER_ENCODING;
 }
 
+/*@ requires \valid(h) && h->fields_n < HTTP_FIELDS_MAX && known_in(h);
+    assigns h->fields_n, h->fields[0 .. HTTP_FIELDS_MAX - 1];
+    ensures h->fields_n == \old(h->fields_n) + 1 && known_in(h);
+    ensures \forall integer m, n; \old(fields_in(h, m)) && m <= n && slot_in(field.name, n) &&
+        slot_in(field.value, n) ==> fields_in(h, n); */
+static void append(struct http_head *h, struct http_field field)
+{
+    AT(h->fields, h->fields_n) = field;
+    h->fields_n++;
+}
+
+/*@ requires parsing(p) && readable(name) && name.n > 0 && known_in(p->head);
+    requires fields_in(p->head, p->at);
+    assigns p->head->refusal, p->head->fields_n, p->head->fields[0 .. HTTP_FIELDS_MAX - 1],
+        p->head->known[0 .. HTTP_KNOWN_COUNT - 1];
+    ensures \result == OK ==> known_in(p->head);
+    ensures \forall integer n; \result == OK && \old(p->at) <= n && slot_in(field.name, n) &&
+        slot_in(field.value, n) ==> fields_in(p->head, n); */
 static enum err note_field(struct parse *p, struct view name, struct http_field field)
 {
     struct http_head *h = p->head;
     if (h->fields_n == p->limits->fields || h->fields_n == HTTP_FIELDS_MAX)
         return refuse(p, 431);
-    AT(h->fields, h->fields_n) = field;
-    h->fields_n++;
+    append(h, field);
     enum http_known which = known_of(name);
     if (which == HTTP_KNOWN_COUNT)
         return OK;
@@ -315,10 +375,64 @@ static enum err note_field(struct parse *p, struct view name, struct http_field 
     return OK;
 }
 
+/*@ assigns \nothing; */
+static bool is_blank(u8 c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* What lies in bytes from `at` to `end`, without the blanks around it. */
+/*@ requires readable(bytes) && at <= end <= bytes.n && bytes.n <= HTTP_HEAD_MAX; assigns \nothing;
+    ensures slot_in(\result, end); */
+static struct http_slot trimmed(struct view bytes, size_t at, size_t end)
+{
+    /*@ loop invariant at <= end; loop assigns at; loop variant end - at; */
+    while (at < end && is_blank(view_at(bytes, at)))
+        at++;
+    /*@ loop invariant at <= end <= \at(end, Pre); loop assigns end; loop variant end - at; */
+    while (end > at && is_blank(view_at(bytes, end - 1)))
+        end--;
+    return slot(at, end - at);
+}
+
+/* Behind the empty line. */
+/*@ requires parsing(p) && known_in(p->head) && fields_in(p->head, p->at) && p->at + 2 <= p->head->bytes.n;
+    assigns p->at, p->head->bytes;
+    admit ensures parsing(p) && head_ok(p->head) && part(p->head->bytes, \old(p->head->bytes), 0, p->at); */
+static void end_head(struct parse *p)
+{
+    p->at += 2;
+    p->head->bytes = view_first(p->head->bytes, p->at);
+}
+
+/* The field whose name is the next n bytes and whose line ends at `end`. */
+/*@ requires parsing(p) && known_in(p->head) && fields_in(p->head, p->at);
+    requires 0 < n && p->at + n + 1 <= end && end + 2 <= p->head->bytes.n;
+    assigns p->at, p->head->refusal, p->head->fields_n, p->head->fields[0 .. HTTP_FIELDS_MAX - 1],
+        p->head->known[0 .. HTTP_KNOWN_COUNT - 1];
+    ensures \result == OK ==> p->at == end + 2 && known_in(p->head) && fields_in(p->head, p->at); */
+static enum err take_field(struct parse *p, size_t n, size_t end)
+{
+    struct view bytes = p->head->bytes;
+    struct http_field field = {slot(p->at, n), trimmed(bytes, p->at + n + 1, end)};
+    TRY(note_field(p, view_sub(bytes, p->at, n), field));
+    p->at = end + 2;
+    return OK;
+}
+
 /* field-name ":" OWS field-value OWS CRLF, until the empty line. */
+/*@ requires parsing(p) && fresh(p->head);
+    assigns p->at, p->head->bytes, p->head->refusal, p->head->fields_n,
+        p->head->fields[0 .. HTTP_FIELDS_MAX - 1], p->head->known[0 .. HTTP_KNOWN_COUNT - 1];
+    ensures \result == OK ==> parsing(p) && head_ok(p->head);
+    ensures \result == OK ==> part(p->head->bytes, \old(p->head->bytes), 0, p->at); */
 static enum err field_lines(struct parse *p)
 {
     struct http_head *h = p->head;
+    /*@ loop invariant parsing(p) && known_in(h) && fields_in(h, p->at);
+        loop assigns p->at, h->refusal, h->fields_n, h->fields[0 .. HTTP_FIELDS_MAX - 1],
+            h->known[0 .. HTTP_KNOWN_COUNT - 1];
+        loop variant h->bytes.n - p->at; */
     for (;;) { /* Bound: each turn takes a line off the head. */
         struct view rest = view_from(h->bytes, p->at);
         if (rest.n == 0)
@@ -326,30 +440,18 @@ static enum err field_lines(struct parse *p)
         size_t n = run_of(rest, TOKEN);
         if (n == 0 && view_at(rest, 0) == '\r') {
             TRY(line_end(p, rest, 431));
-            p->at += 2;
-            break;
+            end_head(p);
+            return OK;
         }
         if (n == rest.n)
             return ask_more(p, 431);
         if (n == 0 || view_at(rest, n) != ':')
             return refuse(p, 400);
-        size_t value_at = p->at + n + 1;
-        struct view name = view_first(rest, n), tail = view_from(rest, n + 1);
+        struct view tail = view_from(rest, n + 1);
         size_t value_n = view_find_control(tail);
         TRY(line_end(p, view_from(tail, value_n), 431));
-        size_t end = value_at + value_n;
-        while (value_at < end && (view_at(h->bytes, value_at) == ' ' || view_at(h->bytes, value_at) == '\t'))
-            value_at++;
-        size_t value_end = end;
-        while (value_end > value_at &&
-               (view_at(h->bytes, value_end - 1) == ' ' || view_at(h->bytes, value_end - 1) == '\t'))
-            value_end--;
-        struct http_field field = {slot(p->at, n), slot(value_at, value_end - value_at)};
-        TRY(note_field(p, name, field));
-        p->at = end + 2;
+        TRY(take_field(p, n, p->at + n + 1 + value_n));
     }
-    h->bytes = view_first(h->bytes, p->at);
-    return OK;
 }
 
 bool http_known(const struct http_head *h, enum http_known which, struct view *value)
@@ -363,6 +465,8 @@ bool http_known(const struct http_head *h, enum http_known which, struct view *v
 
 bool http_field(const struct http_head *h, struct view name, size_t nth, struct view *value)
 {
+    /*@ loop invariant 0 <= i <= h->fields_n && \at(nth, Pre) - nth <= i && nth <= \at(nth, Pre);
+        loop assigns i, nth; loop variant h->fields_n - i; */
     for (size_t i = 0; i < h->fields_n; i++) {
         struct http_field f = AT(h->fields, i);
         if (!view_eq_nocase(http_slot_view(h, f.name), name))
@@ -379,13 +483,18 @@ bool http_field(const struct http_head *h, struct view name, size_t nth, struct 
 /* ---- what the fields mean for the message's end ----------------------------------- */
 
 /* Looks through every Connection field for its options (RFC 9110 §7.6.1). */
+/*@ requires \valid(h) && head_ok(h) && \valid(close) && \valid(keep_alive);
+    requires \separated(h, close, keep_alive); assigns *close, *keep_alive; */
 static void connection_options(struct http_head *h, bool *close, bool *keep_alive)
 {
     struct view list;
     *close = *keep_alive = false;
     if (AT(h->known, HTTP_CONNECTION) == 0)
         return;
+    /*@ loop invariant nth <= h->fields_n;
+        loop assigns nth, list, *close, *keep_alive; loop variant h->fields_n - nth; */
     for (size_t nth = 0; http_field(h, VIEW("connection"), nth, &list); nth++) {
+        /*@ loop invariant readable(list); loop assigns list, *close, *keep_alive; loop variant list.n; */
         while (list.n > 0) {
             struct view option = view_trim(view_cut(list, ',', &list));
             *close |= view_eq_nocase(option, VIEW("close"));
@@ -395,6 +504,9 @@ static void connection_options(struct http_head *h, bool *close, bool *keep_aliv
 }
 
 /* RFC 9112 §6.1 to §6.3, without its leniencies. */
+/*@ requires parsing(p) && head_ok(p->head);
+    assigns p->head->refusal, p->head->framing, p->head->content_length;
+    ensures parsing(p) && head_ok(p->head); */
 static enum err body_framing(struct parse *p)
 {
     struct http_head *h = p->head;
@@ -405,6 +517,8 @@ static enum err body_framing(struct parse *p)
             return refuse(p, 400);
         if (!view_eq_nocase(coding, VIEW("chunked"))) {
             struct view rest = coding;
+            /*@ loop invariant readable(rest) && readable(after); loop assigns rest, after;
+                loop variant rest.n; */
             while (rest.n > 0)
                 after = view_trim(view_cut(rest, ',', &rest));
             return refuse(p, view_eq_nocase(after, VIEW("chunked")) ? 501 : 400);
@@ -421,6 +535,9 @@ static enum err body_framing(struct parse *p)
     return OK;
 }
 
+/*@ requires \valid(h) && head_ok(h) && \separated(h, h->bytes.p + (0 .. h->bytes.n - 1));
+    assigns h->keep_alive;
+    ensures head_ok(h); */
 static void persistence(struct http_head *h)
 {
     bool close, keep_alive;
@@ -429,6 +546,10 @@ static void persistence(struct http_head *h)
 }
 
 /* Everything but the bytes and the fields, which are written before they are read. */
+/*@ requires \valid(p) && \valid(head);
+    assigns *p, *head;
+    ensures p->head == head && p->limits == limits && p->at == 0 && same(head->bytes, v);
+    ensures fresh(head); */
 static void start(struct parse *p, struct http_head *head, struct view v, const struct http_limits *limits)
 {
     fill(span_first(SPAN_OF(*head), offsetof(struct http_head, fields)), 0);
@@ -436,6 +557,8 @@ static void start(struct parse *p, struct http_head *head, struct view v, const 
     *p = (struct parse){.head = head, .limits = limits};
 }
 
+/*@ requires parsing(p) && head_ok(p->head); assigns p->head->refusal, p->head->host;
+    ensures parsing(p) && head_ok(p->head); */
 static enum err host_field(struct parse *p)
 {
     struct http_head *h = p->head;
@@ -446,6 +569,26 @@ static enum err host_field(struct parse *p)
         return refuse(p, 400);
     if (h->host.n == 0)
         h->host = AT(h->fields, (size_t)AT(h->known, HTTP_HOST) - 1).value;
+    return OK;
+}
+
+/* What the fields say of a request, once all are there. */
+/*@ requires parsing(p) && head_ok(p->head);
+    assigns p->head->refusal, p->head->host, p->head->framing, p->head->content_length, p->head->keep_alive,
+        p->head->expect_continue;
+    ensures \result == OK ==> head_ok(p->head); */
+static enum err request_meaning(struct parse *p)
+{
+    struct http_head *h = p->head;
+    struct view expect;
+    TRY(host_field(p));
+    TRY(body_framing(p));
+    persistence(h);
+    if (!http_known(h, HTTP_EXPECT, &expect) || h->minor == 0)
+        return OK;
+    if (!view_eq_nocase(expect, VIEW("100-continue")))
+        return refuse(p, 417);
+    h->expect_continue = h->framing != HTTP_NO_BODY;
     return OK;
 }
 
@@ -460,21 +603,13 @@ enum err http_parse_request(struct http_head *head, struct view v, const struct 
     }
     TRY(request_line(p));
     TRY(field_lines(p));
-    TRY(host_field(p));
-    TRY(body_framing(p));
-    persistence(head);
-    struct view expect;
-    if (http_known(head, HTTP_EXPECT, &expect) && head->minor > 0) {
-        if (!view_eq_nocase(expect, VIEW("100-continue"))) {
-            head->refusal = 417;
-            return ERR_UNSUPPORTED;
-        }
-        head->expect_continue = head->framing != HTTP_NO_BODY;
-    }
-    return OK;
+    return request_meaning(p);
 }
 
 /* HTTP-version SP status-code SP [ reason-phrase ] CRLF */
+/*@ requires parsing(p) && p->at == 0 && fresh(p->head);
+    assigns p->at, p->head->refusal, p->head->minor, p->head->status, p->head->reason;
+    admit ensures parsing(p) && fresh(p->head); */
 static enum err status_line(struct parse *p)
 {
     struct http_head *h = p->head;
@@ -578,6 +713,7 @@ static const struct reason reasons[] = {
 
 struct view http_reason(u16 status)
 {
+    /*@ loop invariant 0 <= i <= 41; loop assigns i; loop variant 41 - i; */
     for (size_t i = 0; i < COUNT(reasons); i++)
         if (AT(reasons, i).status == status)
             return view_z(AT(reasons, i).text);

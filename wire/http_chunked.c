@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "wire/http.h"
 
+/*@ assigns \nothing; ensures -1 <= \result < 16; */
 static int hex_digit(u8 c)
 {
     if (c >= '0' && c <= '9')
@@ -12,11 +13,19 @@ static int hex_digit(u8 c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/*@ assigns \nothing; */
+static bool is_token(u8 c)
+{
+    return http_is_token(VIEW_OF(c));
+}
+
+/*@ assigns \nothing; */
 static bool is_text(u8 c)
 {
     return c == '\t' || (c >= 0x20 && c != 0x7f);
 }
 
+/*@ requires \valid(c) && chunked_ok(c); assigns *c; ensures \result == OK ==> chunked_ok(c); */
 static enum err size_byte(struct http_chunked *c, u8 byte)
 {
     int digit = hex_digit(byte);
@@ -35,6 +44,7 @@ static enum err size_byte(struct http_chunked *c, u8 byte)
     return byte == ';' || byte == '\r' ? OK : ERR_MALFORMED;
 }
 
+/*@ requires \valid(c) && chunked_ok(c); assigns *c; ensures \result == OK ==> chunked_ok(c); */
 static enum err extension_byte(struct http_chunked *c, u8 byte)
 {
     if (byte == '\r') {
@@ -48,26 +58,28 @@ static enum err extension_byte(struct http_chunked *c, u8 byte)
     return is_text(byte) ? OK : ERR_MALFORMED;
 }
 
+/*@ requires \valid(c) && chunked_ok(c); assigns c->state, c->trailer_n;
+    ensures \result == OK ==> chunked_ok(c); */
 static enum err trailer_byte(struct http_chunked *c, u8 byte)
 {
     c->trailer_n++;
     if (c->trailer_n > CHUNK_TRAILER_MAX)
         return ERR_TOO_BIG;
-    switch (c->state) {
-    case CHUNK_TRAILER_FIRST:
+    if (c->state == CHUNK_TRAILER_FIRST) {
         c->state = byte == '\r' ? CHUNK_END_LF : CHUNK_TRAILER_NAME;
-        return byte == '\r' || http_is_token(VIEW_OF(byte)) ? OK : ERR_MALFORMED;
-    case CHUNK_TRAILER_NAME:
+        return byte == '\r' || is_token(byte) ? OK : ERR_MALFORMED;
+    }
+    if (c->state == CHUNK_TRAILER_NAME) {
         if (byte == ':')
             c->state = CHUNK_TRAILER_VALUE;
-        return byte == ':' || http_is_token(VIEW_OF(byte)) ? OK : ERR_MALFORMED;
-    default:
-        if (byte == '\r')
-            c->state = CHUNK_TRAILER_LF;
-        return byte == '\r' || is_text(byte) ? OK : ERR_MALFORMED;
+        return byte == ':' || is_token(byte) ? OK : ERR_MALFORMED;
     }
+    if (byte == '\r')
+        c->state = CHUNK_TRAILER_LF;
+    return byte == '\r' || is_text(byte) ? OK : ERR_MALFORMED;
 }
 
+/*@ requires \valid(c) && chunked_ok(c); assigns *c; ensures \result == OK ==> chunked_ok(c); */
 static enum err expect_byte(struct http_chunked *c, u8 byte, u8 wanted, enum chunk_state next)
 {
     c->state = next;
@@ -75,6 +87,7 @@ static enum err expect_byte(struct http_chunked *c, u8 byte, u8 wanted, enum chu
 }
 
 /* Everything but data. */
+/*@ requires \valid(c) && chunked_ok(c); assigns *c; ensures \result == OK ==> chunked_ok(c); */
 static enum err control_byte(struct http_chunked *c, u8 byte)
 {
     switch (c->state) {
@@ -105,22 +118,32 @@ static enum err control_byte(struct http_chunked *c, u8 byte)
     return ERR_MALFORMED;
 }
 
+/* What of the chunk's data is there. */
+/*@ requires \valid(c) && readable(in) && chunked_ok(c); assigns c->left, c->state;
+    ensures chunked_ok(c) && part(\result, in, 0, \result.n) && \result.n <= in.n; */
+static struct view take_data(struct http_chunked *c, struct view in)
+{
+    struct view data = view_first(in, (size_t)MIN(c->left, (u64)in.n));
+    c->left -= data.n;
+    if (c->left == 0)
+        c->state = CHUNK_DATA_CR;
+    return data;
+}
+
 enum err http_chunked_next(struct http_chunked *c, struct view in, size_t *taken, struct view *data)
 {
     size_t at = 0;
     *data = VIEW_NONE;
+    /*@ loop invariant at <= in.n && chunked_ok(c); loop assigns at, *c; loop variant in.n - at; */
     while (at < in.n && c->state != CHUNK_DONE && c->state != CHUNK_DATA) {
         TRY(control_byte(c, view_at(in, at)));
         at++;
     }
-    if (c->state == CHUNK_DATA) {
-        *data = view_sub(in, at, (size_t)MIN(c->left, (u64)(in.n - at)));
-        at += data->n;
-        c->left -= data->n;
-        if (c->left == 0)
-            c->state = CHUNK_DATA_CR;
-    }
-    *taken = at;
+    struct view found = VIEW_NONE;
+    if (c->state == CHUNK_DATA)
+        found = take_data(c, view_from(in, at));
+    *taken = at + found.n;
+    *data = found;
     return OK;
 }
 

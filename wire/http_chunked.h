@@ -36,9 +36,17 @@ struct http_chunked {
     u32 digits, extension_n, extensions_n, trailer_n;
 };
 
+/*@ predicate chunked_ok(struct http_chunked *c) =
+        c->extension_n <= CHUNK_EXTENSION_MAX && c->extensions_n <= CHUNK_EXTENSIONS_MAX &&
+            c->trailer_n <= CHUNK_TRAILER_MAX && c->digits <= 16; */
+
 /* Decodes from the start of `in`: how many bytes it is done with, and the data
  * among them, which are always the last of these (empty when it met none). Call it
  * until in is used up or state is CHUNK_DONE. ERR_MALFORMED, ERR_TOO_BIG. */
+/*@ requires \valid(c) && readable(in) && \valid(taken) && \valid(data) && \separated(c, taken, data);
+    requires chunked_ok(c) && \separated(in.p + (0 .. in.n - 1), c, taken, data);
+    assigns *c, *taken, *data;
+    ensures \result == OK ==> *taken <= in.n && data->n <= *taken && readable(*data) && chunked_ok(c); */
 enum err http_chunked_next(struct http_chunked *c, struct view in, size_t *taken, struct view *data);
 
 /* What goes before a chunk of n > 0 bytes, and after it CR LF; a body ends with

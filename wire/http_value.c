@@ -7,6 +7,8 @@
 /* ---- dates ------------------------------------------------------------------------ */
 
 /* A number of exactly n digits. */
+/*@ requires \valid(r) && inside(*r) && n <= 4; assigns r->rest, r->bad;
+    ensures inside(*r) && \result < 10000; */
 static u32 digits(struct reader *r, size_t n)
 {
     u64 x = 0;
@@ -15,15 +17,18 @@ static u32 digits(struct reader *r, size_t n)
     return (u32)x;
 }
 
+/*@ requires \valid(r) && inside(*r) && readable(text); assigns r->rest, r->bad; ensures inside(*r); */
 static void literal(struct reader *r, struct view text)
 {
     if (!view_eq(get_bytes(r, text.n), text))
         r->bad = true;
 }
 
+/*@ requires \valid(r) && inside(*r); assigns r->rest, r->bad; ensures inside(*r) && 1 <= \result <= 12; */
 static u8 month(struct reader *r)
 {
     struct view names = VIEW("JanFebMarAprMayJunJulAugSepOctNovDec"), name = get_bytes(r, 3);
+    /*@ loop invariant m <= 12; loop assigns m; loop variant 12 - m; */
     for (u8 m = 0; m < 12; m++)
         if (view_eq(name, view_sub(names, (size_t)m * 3, 3)))
             return (u8)(m + 1);
@@ -31,6 +36,8 @@ static u8 month(struct reader *r)
     return 1;
 }
 
+/*@ requires \valid(r) && inside(*r) && \valid(d) && \separated(r, d);
+    assigns r->rest, r->bad, d->hour, d->minute, d->second; ensures inside(*r); */
 static void time_of_day(struct reader *r, struct date *d)
 {
     d->hour = (u8)digits(r, 2);
@@ -40,6 +47,9 @@ static void time_of_day(struct reader *r, struct date *d)
     d->second = (u8)digits(r, 2);
 }
 
+/*@ requires \valid(r) && inside(*r) && \valid(d) && \separated(r, d) && readable(separator) &&
+    (year_digits == 2 || year_digits == 4);
+    assigns r->rest, r->bad, *d; ensures inside(*r) && 1 <= d->month <= 12; */
 /* Sun, 06 Nov 1994 08:49:37 GMT, after "Sun, "; also the middle of RFC 850's form. */
 static void day_month_year(struct reader *r, struct date *d, struct view separator, size_t year_digits)
 {
@@ -57,6 +67,8 @@ static void day_month_year(struct reader *r, struct date *d, struct view separat
 }
 
 /* Sun Nov  6 08:49:37 1994 */
+/*@ requires \valid(r) && inside(*r) && \valid(d) && \separated(r, d); assigns r->rest, r->bad, *d;
+    ensures inside(*r) && 1 <= d->month <= 12; */
 static void asctime_form(struct reader *r, struct date *d)
 {
     get_skip(r, 4);
@@ -101,6 +113,7 @@ bool http_etag_listed(struct view list, struct view etag, bool weak)
 {
     if (view_eq(list, VIEW("*")))
         return true;
+    /*@ loop invariant readable(list); loop assigns list; loop variant list.n; */
     while (list.n > 0) {
         list = view_trim(list);
         if (view_starts(list, VIEW(","))) {
@@ -124,6 +137,8 @@ bool http_etag_listed(struct view list, struct view etag, bool weak)
 /* ---- ranges ----------------------------------------------------------------------- */
 
 /* first-last, first- or -suffix. ERR_RANGE: outside of the representation. */
+/*@ requires readable(v) && \valid(out); assigns *out;
+    ensures \result == OK ==> out->first <= out->last < size; */
 static enum err one_range(struct view v, u64 size, struct http_range *out)
 {
     size_t dash = view_find(v, '-');
@@ -167,6 +182,9 @@ enum err http_ranges(struct view v, u64 size, struct http_ranges *out)
     out->n = 0;
     if (!view_eq_nocase(view_cut(v, '=', &rest), VIEW("bytes")) || rest.n == 0)
         return ERR_UNSUPPORTED;
+    /*@ loop invariant readable(rest) && asked <= HTTP_RANGES_MAX && out->n <= asked;
+        loop assigns rest, asked, out->n, out->range[0 .. HTTP_RANGES_MAX - 1];
+        loop variant HTTP_RANGES_MAX - asked; */
     for (u32 asked = 0; rest.n > 0; asked++) {
         struct http_range range = {0};
         if (asked == HTTP_RANGES_MAX)
@@ -188,8 +206,10 @@ enum err http_ranges(struct view v, u64 size, struct http_ranges *out)
 /* ---- qualities --------------------------------------------------------------------- */
 
 /* ";q=0.5" in thousandths; 1000 when there is none, 0 when it is malformed. */
+/*@ requires readable(parameters); assigns \nothing; ensures \result <= 1000; */
 static u32 quality(struct view parameters)
 {
+    /*@ loop invariant readable(parameters); loop assigns parameters; loop variant parameters.n; */
     while (parameters.n > 0) {
         struct view value, p = view_trim(view_cut(parameters, ';', &parameters));
         struct view name = view_trim(view_cut(p, '=', &value));
@@ -202,6 +222,9 @@ static u32 quality(struct view parameters)
             return 0;
         if (fraction.n > 0 && view_to_u64(fraction, &part) != OK)
             return 0;
+        /*@ loop invariant fraction.n <= i <= 3 && (i == 0 ==> part == 0) && (i <= 1 ==> part < 10) &&
+                (i <= 2 ==> part < 100) && part < 1000;
+            loop assigns i, part; loop variant 3 - i; */
         for (size_t i = fraction.n; i < 3; i++)
             part *= 10;
         return units == 1 ? 1000 : (u32)part;
@@ -213,6 +236,8 @@ bool http_accepts_coding(struct view v, struct view coding)
 {
     bool named = false, any = false, identity_named = false;
     u32 q = 0, q_any = 0, q_identity = 0;
+    /*@ loop invariant readable(v);
+        loop assigns v, named, any, identity_named, q, q_any, q_identity; loop variant v.n; */
     while (v.n > 0) {
         struct view parameters, item = view_trim(view_cut(v, ',', &v));
         struct view name = view_trim(view_cut(item, ';', &parameters));

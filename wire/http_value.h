@@ -6,10 +6,12 @@
 #include "base/view.h"
 
 /* Any of the three forms of RFC 9110 §5.6.7. ERR_MALFORMED also before 1970. */
+/*@ requires readable(v) && \valid(unix_s); assigns *unix_s; */
 enum err http_date(struct view v, u64 *unix_s);
 
 /* Does the entity-tag list `list` (If-Match, If-None-Match) hold `etag` (with its
  * quotes)? "*" matches any. Weak comparison ignores W/ (RFC 9110 §8.8.3.2). */
+/*@ requires readable(list) && readable(etag); assigns \nothing; */
 bool http_etag_listed(struct view list, struct view etag, bool weak);
 
 /* Bytes first to last, both included. */
@@ -28,10 +30,13 @@ struct http_ranges {
  * OK: at least one of them lies in it. ERR_RANGE: none does (416). ERR_UNSUPPORTED:
  * the field is to be ignored: another unit, malformed, or more ranges, or more
  * overlapping or disordered ones, than an honest client asks for. */
+/*@ requires readable(v) && \valid(out); assigns *out;
+    ensures \result == OK ==> 0 < out->n <= HTTP_RANGES_MAX; */
 enum err http_ranges(struct view v, u64 size, struct http_ranges *out);
 
 /* Is `coding` acceptable under this Accept-Encoding value (RFC 9110 §12.5.3), and
  * not less so than sending it as it is? */
+/*@ requires readable(v) && readable(coding); assigns \nothing; */
 bool http_accepts_coding(struct view v, struct view coding);
 
 #endif

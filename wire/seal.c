@@ -5,12 +5,14 @@
 
 enum { BEFORE_SUM = SEAL_SIZE - 8 };
 
+/*@ requires readable(file); assigns \nothing; ensures \result ==> file.n >= SEAL_SIZE; */
 static bool has_seal(struct view file)
 {
     return file.n >= SEAL_SIZE && view_starts(view_from(file, file.n - SEAL_SIZE), VIEW("PithSeal"));
 }
 
 /* Over the file's two parts, then over the seal's own fields, so they are covered too. */
+/*@ requires readable(file) && readable(fields) && skip_at + skip_n <= file.n; assigns \nothing; */
 static u64 sum_of(struct view file, struct view fields, u64 skip_at, u64 skip_n)
 {
     u64 sum = checksum64(0, view_first(file, skip_at));
@@ -31,7 +33,7 @@ enum err seal_check(struct view file)
         return ERR_MALFORMED;
     if (version != SEAL_VERSION)
         return ERR_UNSUPPORTED;
-    struct view body = seal_strip(file);
+    struct view body = view_first(file, file.n - SEAL_SIZE);
     if (skip_at > body.n || skip_n > body.n - skip_at)
         return ERR_MALFORMED;
     struct view fields = view_sub(file, body.n, BEFORE_SUM);

@@ -23,12 +23,16 @@ enum { SEAL_SIZE = 48, SEAL_VERSION = 1 };
 /* Checks a whole image file. OK; ERR_NOT_FOUND: there is no seal at its end (cut
  * off, or made by another tool); ERR_UNSUPPORTED: of another version;
  * ERR_MALFORMED: damaged. */
+/*@ requires readable(file); assigns \nothing; */
 enum err seal_check(struct view file);
 
 /* Writes the seal of `file`, which lies before it, into `out` (SEAL_SIZE bytes). */
 void seal_make(struct view file, u64 skip_at, u64 skip_n, struct span out);
 
 /* The file without its seal, if it has one. */
+/*@ requires readable(file); assigns \nothing;
+    ensures readable(\result) && \result.p == file.p &&
+    (\result.n == file.n || \result.n + SEAL_SIZE == file.n); */
 struct view seal_strip(struct view file);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/codec.h"
 
+/*@ assigns \nothing; ensures -1 <= \result < 16; */
 static int hex(u8 c)
 {
     if (c >= '0' && c <= '9')
@@ -11,6 +12,7 @@ static int hex(u8 c)
 }
 
 /* The byte that %XY at the start of v stands for; -1: not an escape. */
+/*@ requires readable(v); assigns \nothing; ensures -1 <= \result <= 255 && (\result >= 0 ==> v.n >= 3); */
 static int escape(struct view v)
 {
     if (v.n < 3)
@@ -19,8 +21,12 @@ static int escape(struct view v)
     return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
+/*@ requires readable(v) && \valid(w) && open(*w); assigns w->n, w->full, w->out.p[0 .. w->out.n - 1];
+    ensures open(*w); */
 static enum err decode(struct view v, struct writer *w, bool plus)
 {
+    /*@ loop invariant readable(v) && open(*w);
+        loop assigns v, w->n, w->full, w->out.p[0 .. w->out.n - 1]; loop variant v.n; */
     while (v.n > 0) {
         u8 c = view_at(v, 0);
         if (c == '%') {
@@ -44,8 +50,10 @@ bool uri_path_plain(struct view path)
 }
 
 /* Drops the last segment of what was written, but not the root's slash. */
+/*@ requires \valid(w) && open(*w); assigns w->n; ensures open(*w); */
 static void drop_segment(struct writer *w)
 {
+    /*@ loop invariant open(*w); loop assigns w->n; loop variant w->n; */
     while (w->n > 0) {
         w->n--;
         if (span_at(w->out, w->n) == '/')
@@ -53,11 +61,25 @@ static void drop_segment(struct writer *w)
     }
 }
 
+/* Bytes of the same room. */
+/*@ requires \valid(w) && open(*w) && readable(v); assigns w->n, w->full, w->out.p[0 .. w->out.n - 1];
+    ensures put{Pre, Post}(w, v.n); */
+static void put_again(struct writer *w, struct view v)
+{
+    struct span room = put_room(w, v.n);
+    if (!w->full)
+        copy_within(room, v);
+}
+
 /* Segments move only towards the start, so source and result share the room. */
+/*@ requires readable(path) && writable(room); assigns room.p[0 .. room.n - 1];
+    ensures readable(\result) && \result.n <= room.n; */
 static struct view remove_dots(struct view path, struct span room)
 {
     struct writer w = writer_of(room);
     bool slash_at_end = false;
+    /*@ loop invariant readable(path) && open(w) && w.out.p == room.p && w.out.n == room.n;
+        loop assigns path, w.n, w.full, slash_at_end, room.p[0 .. room.n - 1]; loop variant path.n; */
     while (path.n > 0) {
         size_t end = view_find(view_from(path, 1), '/') + 1;
         struct view segment = view_first(path, end);
@@ -68,7 +90,7 @@ static struct view remove_dots(struct view path, struct span room)
         if (up)
             drop_segment(&w);
         else if (!dot)
-            copy_within(put_room(&w, segment.n), segment);
+            put_again(&w, segment);
     }
     if (slash_at_end)
         put_u8(&w, '/');
@@ -89,6 +111,8 @@ enum err uri_path(struct view path, struct span room, struct view *out)
 
 bool uri_form_next(struct view *rest, struct view *name, struct view *value)
 {
+    /*@ loop invariant readable(*rest) && rest->n <= \at(rest->n, Pre); loop assigns *rest;
+        loop variant rest->n; */
     while (rest->n > 0) {
         struct view pair = view_cut(*rest, '&', rest);
         if (pair.n == 0)

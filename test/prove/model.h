@@ -43,7 +43,7 @@ bool prove_mul(uint64_t a, uint64_t b, uint64_t *out);
 
 /* Arithmetic of bits that the provers do not find by themselves. */
 /*@ axiomatic bits {
-      axiom and_mask: \forall integer x, m; 0 <= x && 0 <= m ==> 0 <= (x & m) <= m;
+      axiom and_mask: \forall integer x, m; 0 <= x && 0 <= m ==> 0 <= (x & m) <= m && (x & m) <= x;
       axiom and_8: \forall integer x; 0 <= x ==> (x & 0xff) == x % 0x100;
       axiom and_16: \forall integer x; 0 <= x ==> (x & 0xffff) == x % 0x10000;
       axiom and_32: \forall integer x; 0 <= x ==> (x & 0xffffffff) == x % 0x100000000;
