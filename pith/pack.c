@@ -127,9 +127,10 @@ static void tell(const struct arguments *a, const struct packing *p)
 
 static int run(int argc, char **argv)
 {
-    static struct arguments a = {.format = &formats[0]};
+    static struct arguments a;
     static char beside[PATH_MAX];
     struct packing p = {0};
+    a.format = &formats[0];
     int code = take_words(&a, argc, argv);
     if (code == EXIT_OK)
         code = run_prepare(&command_pack, a.rest_n, a.rest, &p.plan);

@@ -385,8 +385,9 @@ static void drain(struct machine *m)
 
 void qemu_run(const struct process_plan *plan, char *error, size_t error_n)
 {
-    static struct machine m = {.code = -1};
+    static struct machine m;
     bool there = true;
+    m.code = -1;
     if (!has_qemu()) {
         snprintf(error, error_n,
                  "--host qemu: " QEMU " is not installed; as root: apt-get install "
