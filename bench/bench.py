@@ -27,12 +27,15 @@ import world
 UNITS = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}
 TIMES = {"us": 1, "ms": 1e3, "s": 1e6}
 
-# name, file, connections, who serves it, what is compared
+PITH = servers.hosts(servers.Pith, servers.PithKvm)
+SMALL, LARGE = [servers.NginxWrite, servers.Epoll, *PITH], [servers.NginxWrite, servers.NginxSendfile, *PITH]
+
+# name, file, connections, who serves it
 LOADS = [
-    ("1 KiB, 64 connections", "1k.txt", 64, [servers.NginxWrite, servers.Epoll, servers.Pith]),
-    ("1 KiB, 1 connection", "1k.txt", 1, [servers.NginxWrite, servers.Epoll, servers.Pith]),
-    ("100 KiB, 64 connections", "100k.bin", 64, [servers.NginxWrite, servers.NginxSendfile, servers.Pith]),
-    ("10 MiB, 8 connections", "10m.bin", 8, [servers.NginxWrite, servers.NginxSendfile, servers.Pith]),
+    ("1 KiB, 64 connections", "1k.txt", 64, SMALL),
+    ("1 KiB, 1 connection", "1k.txt", 1, SMALL),
+    ("100 KiB, 64 connections", "100k.bin", 64, LARGE),
+    ("10 MiB, 8 connections", "10m.bin", 8, LARGE),
 ]
 
 

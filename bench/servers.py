@@ -141,3 +141,13 @@ class Pith(Server):
         data = [self.site] if self.image == "web" else []
         return ["build/pith", "run", self.image, *data, "--net", f"tap:{self.world.tap}",
                 "--ip", f"{self.address}/24", *self.arguments]
+
+
+class PithKvm(Pith):
+    """The same image in a virtual machine."""
+    name, arguments = "pith, kvm", ["--host=kvm"]
+
+
+def hosts(kind, in_vm):
+    """Pith's on its hosts, as far as this machine has them."""
+    return [kind, in_vm] if os.access("/dev/kvm", os.R_OK | os.W_OK) else [kind]

@@ -26,10 +26,14 @@ def to_first_200(the_world, kind, site, work):
 
 
 def measure_hello(rounds):
-    """Medians of the appliance in its sandbox and of a static program, and their ratio."""
+    """Medians of the appliance on its hosts and of a static program, and the ratio in the sandbox."""
     appliance = [os.path.abspath("build/pith"), "run", os.path.abspath("build/hello.pith")]
-    pith_us, floor_us, ratio = measure_pair(rounds, appliance, [os.path.abspath("build/bench/hello")])
-    return {"pith": pith_us, "static musl program": floor_us, "ratio": ratio}
+    floor = [os.path.abspath("build/bench/hello")]
+    pith_us, floor_us, ratio = measure_pair(rounds, appliance, floor)
+    measured = {"pith": pith_us, "static musl program": floor_us, "ratio": ratio}
+    for kind in servers.hosts(servers.Pith, servers.PithKvm)[1:]:
+        measured[kind.name] = measure_pair(rounds, [*appliance, *kind.arguments], floor)[0]
+    return measured
 
 
 def measure_pair(rounds, first, second):
@@ -55,7 +59,7 @@ def run(the_world, work, options, results, progress, failed):
         f.write("<!doctype html>\n<title>first</title>\n")
     times = {}
     for _ in range(3 if options.short else 4 * options.rounds):
-        for kind in (servers.NginxWrite, servers.Epoll, servers.Pith):
+        for kind in (servers.NginxWrite, servers.Epoll, *servers.hosts(servers.Pith, servers.PithKvm)):
             try:
                 times.setdefault(kind.name, []).append(to_first_200(the_world, kind, site, work))
             except RuntimeError as error:

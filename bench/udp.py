@@ -29,6 +29,10 @@ class PithEcho(servers.Pith):
         wait_for_echo(self)
 
 
+class PithEchoKvm(PithEcho):
+    name, arguments = servers.PithKvm.name, servers.PithKvm.arguments
+
+
 def ask(server, seconds, window):
     """The client's count of what came back, run beside the server."""
     return json.loads(server.world.on_client_cpu("build/bench/udp", "client", server.address, str(PORT),
@@ -53,7 +57,7 @@ def measure(the_world, kind, site, work, seconds, softirq_pid):
 
 def run(the_world, site, work, options, results, progress, failed):
     softirq_pid = world.ksoftirqd()
-    who = [SocketEcho, PithEcho]
+    who = [SocketEcho, *servers.hosts(PithEcho, PithEchoKvm)]
     for number in range(options.rounds):
         for kind in who[number % len(who):] + who[:number % len(who)]:
             try:

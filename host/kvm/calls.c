@@ -6,8 +6,6 @@
 #include "host/kvm/internal.h"
 #include "sig/net.h"
 
-enum { ENTROPY_MAX = 256 };
-
 /* ---- time ------------------------------------------------------------------------ */
 
 void machine_set_clock(void)
@@ -116,10 +114,10 @@ static i64 console(u64 n)
     return 0;
 }
 
-static i64 entropy(u64 n)
+void machine_fill_entropy(void)
 {
-    process_table.entropy(machine.share->text, MIN(n, (u64)ENTROPY_MAX));
-    return 0;
+    process_table.entropy(machine.share->entropy, SHIM_ENTROPY_MAX);
+    machine.share->entropy_n = SHIM_ENTROPY_MAX;
 }
 
 /* The entry of the page table goes first: when the page is gone here as well, the kernel
@@ -154,7 +152,8 @@ static i64 serve(u32 call, u64 a, u64 b, u64 c)
     case SHIM_CONSOLE:
         return console(a);
     case SHIM_ENTROPY:
-        return entropy(a);
+        machine_fill_entropy();
+        return 0;
     case SHIM_WAIT:
         send_all();
         return wait(a, b, c);

@@ -48,6 +48,7 @@ bool tables_unmap(u64 page); /* false: it is part of a large page */
 /* Answers a ring of the bell (calls.c), and sets the shim's clock. */
 void machine_answer(u32 call);
 void machine_set_clock(void);
+void machine_fill_entropy(void);
 
 /* Runs the guest and answers its calls until it ends. */
 noreturn_ void machine_serve(void);

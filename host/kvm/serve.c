@@ -129,6 +129,7 @@ void kvm_run(const struct process_plan *plan, char *error, size_t error_n)
         !machine_fill(plan, boot, error, error_n))
         return;
     machine_set_clock();
+    machine_fill_entropy();
     process.locate = locate;
     sandbox.keep = machine.vcpu;
     if (plan->gdb) {

@@ -6,7 +6,7 @@
 
 #include "base/num.h"
 
-enum { PARTS_MAX = 64, FRAME_MAX = 65535 + 14, ENTROPY_MAX = 256, NOT_ONE = SHIM_TX_MAX };
+enum { PARTS_MAX = 64, FRAME_MAX = 65535 + 14, NOT_ONE = SHIM_TX_MAX };
 
 /* Placed by shim.ld. */
 extern volatile u32 shim_bell __attribute__((visibility("hidden")));
@@ -217,9 +217,13 @@ static void console(const void *text, u64 n)
 
 static void entropy(void *out, u64 n)
 {
-    must(n <= ENTROPY_MAX);
-    ring_with(SHIM_ENTROPY, n, 0, 0);
-    copy_bytes(out, share->text, n);
+    static const u8 nothing[SHIM_ENTROPY_MAX];
+    must(n <= SHIM_ENTROPY_MAX);
+    if (n > share->entropy_n)
+        ring(SHIM_ENTROPY);
+    share->entropy_n -= (u32)n;
+    copy_bytes(out, share->entropy + share->entropy_n, n);
+    copy_bytes(share->entropy + share->entropy_n, nothing, n);
 }
 
 /* Frames in hand are as good as a device that is ready. */

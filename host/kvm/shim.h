@@ -19,7 +19,8 @@ enum {
     SHIM_CODE_BYTES = 4096,
     SHIM_BELL_AT = SHIM_CODE_BYTES,
     SHIM_SHARE_AT = SHIM_BELL_AT + 4096,
-    SHIM_TEXT_MAX = 3072,      /* of the console in one ring; entropy comes here as well */
+    SHIM_TEXT_MAX = 2816,      /* of the console in one ring */
+    SHIM_ENTROPY_MAX = 256,    /* in hand */
     SHIM_RX_MAX = 64,          /* frames in hand */
     SHIM_TX_MAX = 128,         /* frames that wait */
     SHIM_PARTS_MAX = 512,      /* … and their pieces */
@@ -33,7 +34,7 @@ enum shim_call {
     SHIM_LOOK,    /* a: device. Sends what waits, receives what is there */
     SHIM_SEND,    /* sends what waits */
     SHIM_CONSOLE, /* a: bytes of text */
-    SHIM_ENTROPY, /* a: bytes of text to fill */
+    SHIM_ENTROPY, /* fills the entropy in hand */
     SHIM_WAIT,    /* as host.h; receives for the devices that are ready */
     SHIM_GUARD,   /* a: address of a page */
     SHIM_EXIT,    /* a: code */
@@ -69,6 +70,8 @@ struct shim_share {
     i64 result;
     u64 mono;               /* the last time that was told */
     u32 devices_n;
+    u32 entropy_n; /* unused, at the front; what was handed out is erased */
+    u8 entropy[SHIM_ENTROPY_MAX];
     u8 text[SHIM_TEXT_MAX];
     struct shim_net nets[] __attribute__((aligned(4096)));
 } __attribute__((aligned(4096)));
