@@ -290,6 +290,16 @@ enum err waiters_wait(struct waiters *w, u64 deadline)
     return park(self, w, deadline);
 }
 
+void waiters_wait_shielded(struct waiters *w)
+{
+    struct fiber *self = fiber_self();
+    must(self);
+    bool shielded = self->shielded;
+    self->shielded = true;
+    must(park(self, w, FOREVER) == OK);
+    self->shielded = shielded;
+}
+
 bool waiters_wake_one(struct waiters *w)
 {
     struct link *l = list_first(&w->list);

@@ -76,6 +76,8 @@ struct waiters {
 /* (blocks) Until woken (OK), the deadline (ERR_TIMEOUT) or cancellation. A waker
  * promises nothing: check the condition again. */
 enum err waiters_wait(struct waiters *w, u64 deadline);
+/* (blocks) Until woken, whatever is canceled meanwhile: for what another still has in hand. */
+void waiters_wait_shielded(struct waiters *w);
 bool waiters_wake_one(struct waiters *w); /* the longest waiting; false: none was */
 void waiters_wake_all(struct waiters *w);
 static inline bool waiters_any(const struct waiters *w)

@@ -5,7 +5,7 @@
 #include "fiber/fiber.h"
 #include "host/sim/sim.h"
 
-enum { SIM_DEVICES = 62, SIM_LOOKERS = 16, SIM_CONSOLE_BYTES = 65536 };
+enum { SIM_DEVICES = 62, SIM_DISKS = 8, SIM_LOOKERS = 16, SIM_CONSOLE_BYTES = 65536 };
 
 /* A frame on its way, or waiting to be received. */
 struct sim_packet {
@@ -56,6 +56,8 @@ struct sim {
     u64 order;
     struct sim_port *ports[SIM_DEVICES];
     u32 ports_n;
+    struct sim_disk *disks[SIM_DISKS]; /* their numbers are the last of the devices' */
+    u32 disks_n;
     struct sim_link *links[SIM_DEVICES];
     u32 links_n;
     struct list pipes;
@@ -87,6 +89,11 @@ struct sim_packet *sim_event_take(void);
 void sim_arrive(struct sim_packet *p);
 void sim_link_end(struct sim_link *l);
 void sim_port_end(struct sim_port *p);
+
+/* disk.c: which of the set have something done, and when the next one will. */
+u64 sim_disks_ready(u64 readable);
+u64 sim_disks_next(void);
+void sim_disk_end(struct sim_disk *d);
 
 /* pipe.c */
 void sim_pipes_end(void);

@@ -88,6 +88,8 @@ static void end(void)
         sim_port_end(AT(sim.ports, i));
     for (u32 i = 0; i < sim.links_n; i++)
         sim_link_end(AT(sim.links, i));
+    for (u32 i = 0; i < sim.disks_n; i++)
+        sim_disk_end(AT(sim.disks, i));
     sim_pipes_end();
     while (sim.events_n > 0)
         free(sim_event_take());
@@ -235,6 +237,7 @@ static u64 ready(u64 readable, u64 writable)
         if (writable & bit && (!p->refused || p->free_at <= sim.now))
             bits |= bit;
     }
+    bits |= sim_disks_ready(readable);
     if (sim.stop)
         bits |= 1ull << IDLE_STOP_BIT;
     sim.stop = false;
@@ -262,6 +265,7 @@ u64 idle_until(u64 readable, u64 writable, u64 deadline)
         struct sim_packet *p = sim_event_first();
         u64 event = p ? p->when : FOREVER, room = next_writable(writable);
         u64 next = MIN(event, room);
+        next = MIN(next, sim_disks_next());
         next = MIN(next, deadline);
         if (next == FOREVER)
             sim_fail("deadlock: every fiber waits, and nothing is under way");

@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "sig/block.h"
 #include "sig/net.h"
 #include "sig/stream.h"
 
@@ -119,6 +120,40 @@ void sim_pcap(struct sim_link *l, const char *path);
  * (false: full); (blocks) waits for the next one, which stays until the next call. */
 bool sim_send(struct net_dev *dev, struct view frame);
 enum err sim_recv(struct net_dev *dev, struct net_rx *out, u64 deadline);
+
+/* ---- disks ------------------------------------------------------------------------ */
+
+/* All zero: a mebibyte of zeroes in blocks of 512 bytes, and everything is done at once. */
+struct sim_disk_options {
+    u64 bytes;
+    u32 block_bytes;
+    u64 latency_ns;      /* of a request; requests overtake each other by their jitter */
+    u64 flush_ns;        /* … of a flush instead */
+    u64 jitter_ns;       /* up to this much more */
+    u64 rate_bps;        /* bytes a second; 0: no limit */
+    bool read_only, no_discard;
+    bool torn;           /* a crash may leave a part of a block, in units of 8 bytes */
+    u32 fail_ppm;        /* chances in a million: a request fails */
+    u32 rot_ppm;         /* a read has one wrong bit */
+};
+
+/* A disk that keeps what was written in a cache until a flush. A request that breaks the
+ * rules of sig/block.h ends the run. */
+struct block_dev *sim_disk(struct sim_disk_options options);
+
+/* The power fails: of each block that was written since the last flush, or is being written,
+ * one of its versions survives, by chance; what is under way fails, and all that is asked
+ * from now on, until it is back. */
+void sim_disk_crash(struct block_dev *dev);
+void sim_disk_restart(struct block_dev *dev);
+
+/* What is durable; to look at, and to damage while the disk is off. */
+struct span sim_disk_bytes(struct block_dev *dev);
+
+struct sim_disk_counts {
+    u64 reads, writes, flushes, discards, bytes_written;
+};
+struct sim_disk_counts sim_disk_counts(struct block_dev *dev);
 
 /* ---- streams without a network ------------------------------------------------- */
 
