@@ -204,7 +204,8 @@ PITH_C := $(START_C) $(filter-out $(START_C) host/kvm/shim.c, \
           $(wildcard pith/*.c $(addsuffix /*.c,host/process host/kvm host/report) wire/*.c))
 PITH_O := $(PITH_C:%.c=$(B)/pith.d/%.o) $(B)/pith.d/pith/metal_elf.o
 
-$(B)/pith.d/%.o: %.c $(B)/gen/filter.h $(B)/gen/filter_kvm.h $(B)/gen/shim_bytes.h $(FLAGS) | build-packages
+FILTERS := $(addprefix $(B)/gen/,filter.h filter_kvm.h filter_block.h)
+$(B)/pith.d/%.o: %.c $(FILTERS) $(B)/gen/shim_bytes.h $(FLAGS) | build-packages
 	$(step)
 	$(MUSL) -MMD -c $< -o $@
 	@objcopy --rename-section .bss=.bss.zlast $@
@@ -234,9 +235,9 @@ $(B)/gen/filter.h: host/process/tool/filter.c host/process/process.h | build-pac
 	$(step)
 	gcc -O1 -Wall -Werror -I. $< -lseccomp -o $(B)/gen/filter
 	$(B)/gen/filter > $@
-$(B)/gen/filter_kvm.h: $(B)/gen/filter.h
+$(B)/gen/filter_%.h: $(B)/gen/filter.h
 	$(step)
-	$(B)/gen/filter kvm > $@
+	$(B)/gen/filter $* > $@
 
 # The kvm host's shim, which runs in the guest: one page of code, as a C array.
 $(B)/gen/shim_bytes.h: host/kvm/shim.c host/kvm/shim.ld host/kvm/shim.h host/host.h | build-packages
@@ -302,9 +303,9 @@ TEST_IMAGES := $(patsubst test/images/%/main.c,$(B)/test/%.pith,$(wildcard test/
 $(TEST_IMAGES): $(B)/test/%.pith: $(B)/image/test/images/%/main.o $(IMAGE_O) $(B)/gen/seal
 	$(link-image)
 # test/conform/: what every host must do, as an image and, through sig/, on the simulator.
-$(B)/test/conform.pith: $(addprefix $(B)/image/test/conform/,signatures.o table.o)
-$(B)/test/conform_sim_test: $(B)/native/test/conform/signatures.o
-$(B)/coverage/test/conform_sim_test: $(B)/coverage.d/test/conform/signatures.o
+$(B)/test/conform.pith: $(addprefix $(B)/image/test/conform/,signatures.o disk.o table.o)
+$(B)/test/conform_sim_test: $(addprefix $(B)/native/test/conform/,signatures.o disk.o)
+$(B)/coverage/test/conform_sim_test: $(addprefix $(B)/coverage.d/test/conform/,signatures.o disk.o)
 
 # test/planted/NAME/main.c: appliances that each go wrong in one way, beside the same in
 # plain C. make planted: what becomes of each, as build/planted.md and build/planted.json.
@@ -328,7 +329,7 @@ $(B)/long/%: $(B)/native/test/long/%.o $(B)/native/libpith.a
 long: test-packages $(LONG)
 	@for t in $(LONG); do $$t || exit 1; done
 
-check: test-packages $(addprefix $(B)/gen/,filter.h filter_kvm.h shim_bytes.h profile.h template.h rules)
+check: test-packages $(FILTERS) $(addprefix $(B)/gen/,shim_bytes.h profile.h template.h rules)
 	@python3 test/check.py
 # The rules of image code, which `pith build --strict` asks of users as well.
 $(B)/gen/rules: pith/tool/rules.c pith/lex.c $(wildcard pith/rules*.c) \
@@ -355,7 +356,7 @@ format:
 
 FUZZ_CC := $(CC) $(DIALECT) $(WARN) -Wno-missing-prototypes -g -D_GNU_SOURCE -fno-omit-frame-pointer $(CHECKS)
 FUZZ := $(FUZZ_CC) -O1 -fsanitize=fuzzer-no-link,address
-FUZZ_DRIVERS := $(addprefix host/metal/,virtio.c mmio.c virtio_pci.c net.c)
+FUZZ_DRIVERS := $(addprefix host/metal/,virtio.c mmio.c virtio_pci.c net.c block.c)
 FUZZ_O := $(patsubst %.c,$(B)/fuzz.d/%.o,$(filter-out base/mem.c,$(wildcard base/*.c wire/*.c)) \
           $(wildcard host/report/*.c) $(FUZZ_DRIVERS))
 FUZZERS := $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/*.c))

@@ -314,8 +314,20 @@ __attribute__((noreturn)) static void ended(u32 code)
     exit(1);
 }
 
-static const struct host_table table = {clock_mono, clock_wall, receive, transmit, console,
-                                        no_entropy, wait_until, guard,   ended};
+static i64 no_block(u32 device, const struct host_block *requests, u32 n)
+{
+    (void)device, (void)requests, (void)n;
+    return -1;
+}
+
+static i64 no_done(u32 device, struct host_block_done *done, u32 max)
+{
+    (void)device, (void)done, (void)max;
+    return -1;
+}
+
+static const struct host_table table = {clock_mono, clock_wall, receive, transmit, console, no_entropy,
+                                        wait_until, guard,      ended,   no_block, no_done};
 
 /* ---- the image -------------------------------------------------------------------------- */
 

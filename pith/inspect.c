@@ -124,8 +124,13 @@ static void print_about(const struct image *i)
                                         ? "its own bundle (--bundle lists it), or one given to run"
                                         : "needed: pith run IMAGE DIR");
     printf("devices%s\n", m->devices_n == 0 ? ": none" : "");
-    for (u32 k = 0; k < m->devices_n; k++)
-        printf("  %-10s network, receives into %" PRIu32 " KiB\n", m->devices[k].name, m->devices[k].rx_kib);
+    for (u32 k = 0; k < m->devices_n; k++) {
+        const struct manifest_device *d = &m->devices[k];
+        if (d->kind == DEVICE_BLOCK)
+            printf("  %-10s disk\n", d->name);
+        else
+            printf("  %-10s network, receives into %" PRIu32 " KiB\n", d->name, d->rx_kib);
+    }
     printf("limits\n  %" PRIu32 " TCP connections, %" PRIu32 " fibers besides the first\n",
            m->about.connections, m->about.fibers);
     print_memory(i);
@@ -278,8 +283,9 @@ static void print_json(const struct image *i, const struct symbols *s, const str
            m->about.flags & MANIFEST_BUNDLE && i->bundle.n == 0 ? "true" : "false");
     printf("  \"devices\": [");
     for (u32 k = 0; k < m->devices_n; k++)
-        printf("%s{\"name\": \"%s\", \"kind\": \"net\", \"rx_kib\": %" PRIu32 "}", k > 0 ? ", " : "",
-               m->devices[k].name, m->devices[k].rx_kib);
+        printf("%s{\"name\": \"%s\", \"kind\": \"%s\", \"rx_kib\": %" PRIu32 "}", k > 0 ? ", " : "",
+               m->devices[k].name, m->devices[k].kind == DEVICE_BLOCK ? "block" : "net",
+               m->devices[k].rx_kib);
     printf("],\n  \"limits\": {\"connections\": %" PRIu32 ", \"fibers\": %" PRIu32 ", \"stack_kib\": %" PRIu32
            "},\n",
            m->about.connections, m->about.fibers, m->about.stack_kib);

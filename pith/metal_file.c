@@ -64,7 +64,11 @@ static struct pack describe(const struct process_plan *plan, size_t head_n)
     }
     for (size_t i = 0; i < plan->devices_n; i++) {
         const struct process_device *d = &plan->devices[i];
-        p.devices[i] = (struct pack_device){(u32)d->rx_window_n, d->net ? d->net->about.queue_bytes : 0};
+        p.devices[i] = (struct pack_device){
+            .kind = d->kind,
+            .window_n = (u32)d->rx_window_n,
+            .queue_bytes = d->net ? d->net->about.queue_bytes : 0,
+        };
     }
     for (size_t i = 0; i < plan->keys_n; i++) {
         const struct host_key *k = &plan->keys[i];

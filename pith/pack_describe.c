@@ -11,6 +11,7 @@
 #include "pith/command.h"
 #include "pith/output.h"
 #include "pith/pack.h"
+#include "sig/manifest.h"
 
 enum { TEXT_MAX = 3 * PATH_MAX };
 
@@ -40,8 +41,21 @@ static int write_text(const struct packing *p, const struct writer *w)
     return fail("%s: cannot be written: %s", p->out, strerror(errno));
 }
 
+/* Where it lies is the user's to say: the file is named after the disk, and is not made. */
+static void put_disk(struct writer *w, unsigned n)
+{
+    put_text(w, "    <disk type='file' device='disk'>\n"
+                "      <driver name='qemu' type='raw' discard='unmap'/>\n"
+                "      <source file='/var/lib/libvirt/images/disk");
+    put_dec(w, n);
+    put_text(w, ".img'/>\n      <target dev='vd");
+    put_u8(w, (u8)('a' + n));
+    put_text(w, "' bus='virtio'/>\n    </disk>\n");
+}
+
 int pack_libvirt(const struct packing *p)
 {
+    unsigned disks = 0;
     static u8 text[TEXT_MAX];
     char elf[PATH_MAX];
     struct writer w = writer_of(SPAN_OF(text));
@@ -67,10 +81,13 @@ int pack_libvirt(const struct packing *p)
                  "  <on_crash>destroy</on_crash>\n"
                  "  <devices>\n");
     for (size_t i = 0; i < p->plan->devices_n; i++)
-        put_text(&w, "    <interface type='network'>\n"
-                     "      <source network='default'/>\n"
-                     "      <model type='virtio'/>\n"
-                     "    </interface>\n");
+        if (p->plan->devices[i].kind == DEVICE_NET)
+            put_text(&w, "    <interface type='network'>\n"
+                         "      <source network='default'/>\n"
+                         "      <model type='virtio'/>\n"
+                         "    </interface>\n");
+        else
+            put_disk(&w, disks++);
     put_text(&w, "    <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>\n"
                  "    <serial type='pty'/>\n"
                  "    <console type='pty'><target type='serial' port='0'/></console>\n"
@@ -80,9 +97,19 @@ int pack_libvirt(const struct packing *p)
     return write_text(p, &w);
 }
 
+static void put_drive(struct writer *w, unsigned n)
+{
+    put_text(w, n > 0 ? ", {\"drive_id\": \"disk" : "{\"drive_id\": \"disk");
+    put_dec(w, n);
+    put_text(w, "\", \"path_on_host\": \"disk");
+    put_dec(w, n);
+    put_text(w, ".img\", \"is_root_device\": false, \"is_read_only\": false}");
+}
+
 /* It appends to boot_args where its devices are, which the drivers read there. */
 int pack_firecracker(const struct packing *p)
 {
+    unsigned disks = 0, nets = 0;
     static u8 text[TEXT_MAX];
     char elf[PATH_MAX];
     struct writer w = writer_of(SPAN_OF(text));
@@ -91,16 +118,23 @@ int pack_firecracker(const struct packing *p)
     put_text(&w, "{\n  \"boot-source\": {\"kernel_image_path\": ");
     put_json(&w, view_z(elf));
     put_text(&w, ", \"boot_args\": \"\"},\n"
-                 "  \"drives\": [],\n"
+                 "  \"drives\": [");
+    for (size_t i = 0; i < p->plan->devices_n; i++)
+        if (p->plan->devices[i].kind == DEVICE_BLOCK)
+            put_drive(&w, disks++);
+    put_text(&w, "],\n"
                  "  \"machine-config\": {\"vcpu_count\": 1, \"mem_size_mib\": ");
     put_dec(&w, p->memory_mib);
     put_text(&w, "},\n  \"network-interfaces\": [");
     for (size_t i = 0; i < p->plan->devices_n; i++) {
-        put_text(&w, i > 0 ? ", {\"iface_id\": \"net" : "{\"iface_id\": \"net");
-        put_dec(&w, i);
+        if (p->plan->devices[i].kind != DEVICE_NET)
+            continue;
+        put_text(&w, nets > 0 ? ", {\"iface_id\": \"net" : "{\"iface_id\": \"net");
+        put_dec(&w, nets);
         put_text(&w, "\", \"host_dev_name\": \"tap");
-        put_dec(&w, i);
+        put_dec(&w, nets);
         put_text(&w, "\"}");
+        nets++;
     }
     put_text(&w, "],\n  \"entropy\": {}\n}\n");
     return write_text(p, &w);

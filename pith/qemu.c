@@ -101,7 +101,9 @@ static void add_machine(struct words *w, const struct process_plan *plan, const 
     if (is_microvm(plan))
         add(w, "microvm,acpi=off,pit=off,pic=off,rtc=on,x-option-roms=off");
     else
-        add(w, "q35,smm=off,usb=off,sata=off,smbus=off");
+        /* With the kernel's own interrupt controllers, messages of devices got lost. */
+        add(w, "q35,smm=off,usb=off,sata=off,smbus=off%s",
+            strcmp(accel, "kvm") == 0 ? ",kernel-irqchip=split" : "");
     add(w, "-accel");
     add(w, "%s", accel);
     add(w, "-cpu"); /* one of its registers cannot be set on some hosts, and tells nothing of use */
@@ -112,7 +114,21 @@ static void add_machine(struct words *w, const struct process_plan *plan, const 
     add(w, "/proc/self/fd/%d", m->file);
 }
 
-static void add_device(struct words *w, const struct process_plan *plan, size_t i, bool direct, int fd)
+/* The file is open already; QEMU is given the descriptor, as a file of /proc. */
+static void add_disk(struct words *w, const struct process_plan *plan, size_t i)
+{
+    const struct process_block *b = plan->devices[i].block;
+    add(w, "-blockdev");
+    add(w,
+        "driver=raw,node-name=disk%zu,discard=unmap,read-only=%s,file.driver=%s,file.locking=off,"
+        "file.filename=/proc/self/fd/%d",
+        i, b->read_only ? "on" : "off", b->is_device ? "host_device" : "file", b->file);
+    add(w, "-device");
+    add(w, "virtio-blk-%s,drive=disk%zu,logical_block_size=%u", is_microvm(plan) ? "device" : "pci", i,
+        b->about.block_bytes);
+}
+
+static void add_net(struct words *w, const struct process_plan *plan, size_t i, bool direct, int fd)
 {
     const struct host_device *d = &plan->devices[i].net->about;
     add(w, "-netdev");
@@ -174,6 +190,11 @@ static bool add_devices(struct machine *m, struct words *w, const struct process
 {
     for (size_t i = 0; i < plan->devices_n; i++) {
         struct process_net *n = plan->devices[i].net;
+        if (plan->devices[i].block) {
+            m->theirs[m->theirs_n++] = plan->devices[i].block->file;
+            add_disk(w, plan, i);
+            continue;
+        }
         int theirs = n->fd;
         bool direct = goes_direct(n);
         if (direct) {
@@ -183,7 +204,7 @@ static bool add_devices(struct machine *m, struct words *w, const struct process
             if (ours < 0 || !relay_init(&m->relays[m->relays_n++], n, ours))
                 return false;
         }
-        add_device(w, plan, i, direct, theirs);
+        add_net(w, plan, i, direct, theirs);
     }
     return true;
 }

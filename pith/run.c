@@ -105,6 +105,7 @@ static int take_memory(void)
     u64 windows = 0, least = (u64)m->about.mem_min_kib * 1024;
     plan.devices_n = m->devices_n;
     for (u32 i = 0; i < m->devices_n; i++) {
+        plan.devices[i].kind = m->devices[i].kind;
         plan.devices[i].rx_window_n = (u64)m->devices[i].rx_kib * 1024;
         windows += plan.devices[i].rx_window_n;
     }
@@ -162,24 +163,53 @@ static void close_devices(void)
     for (size_t i = 0; i < plan.devices_n; i++)
         if (plan.devices[i].net)
             process_net_close(plan.devices[i].net);
+        else if (plan.devices[i].block)
+            process_block_close(plan.devices[i].block);
 }
 
-/* Last, because it may start passt. */
-static int open_devices(void)
+static bool open_disks(char *error, size_t error_n)
 {
     const struct manifest_whole *m = &image.manifest;
-    for (u32 i = 0; i < m->devices_n; i++) {
-        char error[256];
-        const char *spec = args.nets[i] ? args.nets[i] : "user";
-        struct process_net *n = process_net_open(spec, i == 0 ? args.ports : NULL, i == 0 ? args.ports_n : 0,
-                                                 i == 0 ? args.pcap : NULL, error, sizeof error);
-        if (!n) {
-            close_devices();
-            return fail("%s", error);
-        }
-        plan.devices[i].net = n;
+    size_t n = 0;
+    bool opened = true;
+    for (u32 i = 0; i < m->devices_n && opened; i++) {
+        if (m->devices[i].kind != DEVICE_BLOCK)
+            continue;
+        if (n < args.disks_n)
+            plan.devices[i].block = process_block_open(args.disks[n++], error, error_n);
+        else
+            snprintf(error, error_n, "%s keeps its data on a disk: name a file for %s, with --disk FILE",
+                     m->about.name, m->devices[i].name);
+        opened = plan.devices[i].block;
     }
-    return EXIT_OK;
+    return opened;
+}
+
+static bool open_nets(char *error, size_t error_n)
+{
+    const struct manifest_whole *m = &image.manifest;
+    size_t n = 0;
+    bool opened = true;
+    for (u32 i = 0; i < m->devices_n && opened; i++) {
+        if (m->devices[i].kind != DEVICE_NET)
+            continue;
+        const char *spec = args.nets[n] ? args.nets[n] : "user";
+        plan.devices[i].net = process_net_open(spec, n == 0 ? args.ports : NULL, n == 0 ? args.ports_n : 0,
+                                               n == 0 ? args.pcap : NULL, error, error_n);
+        opened = plan.devices[i].net;
+        n++;
+    }
+    return opened;
+}
+
+/* Last, networks last of all, because they may start passt. */
+static int open_devices(void)
+{
+    char error[PATH_MAX + 128];
+    if (open_disks(error, sizeof error) && open_nets(error, sizeof error))
+        return EXIT_OK;
+    close_devices();
+    return fail("%s", error);
 }
 
 /* The image and all that it is given, but for devices. */

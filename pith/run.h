@@ -20,8 +20,9 @@ extern const size_t run_hosts_n;
 struct run_args {
     const struct run_host *host;
     const char *data; /* directory or bundle; NULL: none */
-    const char *nets[PROCESS_DEVICES_MAX]; /* --net, in the order of devices; NULL: user */
-    size_t nets_n;
+    const char *nets[PROCESS_DEVICES_MAX]; /* --net, in the order of network devices; NULL: user */
+    const char *disks[PROCESS_DEVICES_MAX]; /* --disk, in the order of block devices */
+    size_t nets_n, disks_n;
     struct process_port ports[RUN_PORTS_MAX];
     size_t ports_n;
     const char *pcap, *log, *machine, *accel;

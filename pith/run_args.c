@@ -24,6 +24,7 @@ const char run_help_text[] =
     "  -p [IP:]HOST:GUEST   with --net user: port HOST of this machine (of 127.0.0.1, or of IP)\n"
     "                       leads to port GUEST of the appliance; HOST:GUEST/udp for UDP\n"
     "  --mem SIZE           memory, such as 4m; the appliance's own choice without it\n"
+    "  --disk FILE          what an appliance with a disk keeps its data in; ro:FILE: for reading only\n"
     "  --pcap FILE          captures every frame of the first network device\n"
     "  --log FILE           appends the console to FILE\n"
     "  --core               a crash leaves a core file (ulimit -c permitting)\n"
@@ -49,8 +50,8 @@ struct words {
     const struct manifest_whole *manifest;
 };
 
-static const char *const host_options[] = {"net",  "publish", "mem",  "pcap",    "log",   "core",
-                                           "host", "help",    "spin", "machine", "accel", "gdb"};
+static const char *const host_options[] = {"net",  "publish", "mem",     "pcap",  "log", "core", "host",
+                                           "help", "spin",    "machine", "accel", "gdb", "disk"};
 
 static int bad_port(const char *text)
 {
@@ -91,14 +92,25 @@ static int take_port(struct run_args *a, const char *text)
     return EXIT_OK;
 }
 
-static int take_net(struct run_args *a, const struct manifest_whole *m, const char *spec)
+static size_t devices_of(const struct manifest_whole *m, enum device_kind kind)
 {
-    if (m->devices_n == 0)
-        return usage(&command_run, "%s has no network device: leave --net out", m->about.name);
-    if (a->nets_n == m->devices_n)
-        return usage(&command_run, "%s has %u network devices, and --net is given more often", m->about.name,
-                     m->devices_n);
-    a->nets[a->nets_n++] = spec;
+    size_t n = 0;
+    for (u32 i = 0; i < m->devices_n; i++)
+        n += m->devices[i].kind == kind;
+    return n;
+}
+
+static int take_device(const struct manifest_whole *m, enum device_kind kind, const char *option,
+                       const char *spec, const char **specs, size_t *specs_n)
+{
+    const char *noun = kind == DEVICE_NET ? "network device" : "disk";
+    size_t n = devices_of(m, kind);
+    if (n == 0)
+        return usage(&command_run, "%s has no %s: leave %s out", m->about.name, noun, option);
+    if (*specs_n == n)
+        return usage(&command_run, "%s has %zu %s%s, and %s is given more often", m->about.name, n, noun,
+                     n == 1 ? "" : "s", option);
+    specs[(*specs_n)++] = spec;
     return EXIT_OK;
 }
 
@@ -138,7 +150,9 @@ static int take_host_option(struct run_args *a, const struct manifest_whole *m, 
 {
     u64 spin;
     if (strcmp(name, "net") == 0)
-        return take_net(a, m, value);
+        return take_device(m, DEVICE_NET, "--net", value, a->nets, &a->nets_n);
+    if (strcmp(name, "disk") == 0)
+        return take_device(m, DEVICE_BLOCK, "--disk", value, a->disks, &a->disks_n);
     if (strcmp(name, "publish") == 0)
         return take_port(a, value);
     if (strcmp(name, "mem") == 0)
@@ -263,7 +277,7 @@ int run_args_parse(struct run_args *a, const struct manifest_whole *m, int argc,
     int code = EXIT_OK;
     while (w.next < w.argc && code == EXIT_OK)
         code = take_word(a, &w, argv[w.next++]);
-    if (code == EXIT_OK && a->ports_n > 0 && m->devices_n == 0)
+    if (code == EXIT_OK && a->ports_n > 0 && devices_of(m, DEVICE_NET) == 0)
         return usage(&command_run, "%s has no network device: leave -p out", m->about.name);
     if (code == EXIT_OK && a->core && strcmp(a->host->name, "process") != 0)
         return usage(&command_run, "--core works with --host process only");

@@ -4,6 +4,7 @@
 #ifndef SIG_BOOT_H
 #define SIG_BOOT_H
 
+#include "sig/block.h"
 #include "sig/net.h"
 
 struct boot_key {
@@ -19,6 +20,10 @@ struct boot {
     struct boot_keys keys;   /* every key of the manifest, the user's or the fallback value */
     struct boot_nets nets;   /* by device number; NULL where the number is another kind */
 };
+
+/* The block device declared as DEVICE(name, DEVICE_BLOCK), by its place among the device
+ * names in order; always the same. NULL when there is none of that number. */
+struct block_dev *boot_block(u32 number);
 
 /* Never returns: ends with host_exit. */
 noreturn_ void image_main(const struct boot *boot);

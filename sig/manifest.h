@@ -8,7 +8,7 @@
 
 #include "base/types.h"
 
-enum { MANIFEST_ABI = 1 };
+enum { MANIFEST_ABI = 2 };
 
 enum manifest_note {
     NOTE_APPLIANCE = 1,
@@ -39,12 +39,12 @@ struct manifest {
 
 enum manifest_flags { MANIFEST_BUNDLE = 1 /* works on a bundle and does not boot without one */ };
 
-enum device_kind { DEVICE_NET = 1 };
+enum device_kind { DEVICE_NET = 1, DEVICE_BLOCK = 2 };
 
 /* NOTE_DEVICE: devices are numbered in the order of their names. */
 struct manifest_device {
     u32 kind;
-    u32 rx_kib;     /* receive window, counted in mem_kib; at least 144 for super-frames */
+    u32 rx_kib;     /* network: receive window, counted in mem_kib; at least 144 for super-frames */
     char name[24];
 };
 
@@ -87,7 +87,7 @@ struct manifest_key {
 /* Image code reads its own limits here. */
 extern const struct manifest *const appliance_manifest;
 
-/* DEVICE(service, DEVICE_NET, .rx_kib = 256); */
+/* DEVICE(service, DEVICE_NET, .rx_kib = 256); DEVICE(data, DEVICE_BLOCK); */
 #define DEVICE(id, kind_, ...) \
     MANIFEST_NOTE_(device_note_##id, manifest_device, NOTE_DEVICE, {.kind = kind_, .name = #id, __VA_ARGS__})
 

@@ -1,5 +1,5 @@
-/* The conformance suite's first half (test/conform/signatures.c) on the simulator, which
- * stands for a host below sig/. The peer looks at every frame of the link and answers
+/* What the conformance suite sees through sig/ (test/conform/signatures.c, disk.c), on the
+ * simulator, which stands for a host below that. The peer looks at every frame of the link and answers
  * from a device of its own. */
 #include "base/codec.h"
 #include "base/num.h"
@@ -99,7 +99,9 @@ static void run_suite(void *arg)
     sim_watch(l, play, &p);
     sim_console_show(true);
     c = (struct conform){.dev = p.image, .ask_stop = sim_stop};
-    *(u32 *)arg = conform_run(&c, conform_signatures);
+    c.disk = sim_disk(
+        (struct sim_disk_options){.bytes = 16 << 20, .latency_ns = NS_PER_MS, .jitter_ns = NS_PER_MS});
+    *(u32 *)arg = conform_run(&c, conform_signatures) + conform_run(&c, conform_disk);
 }
 
 TEST(as_every_host)

@@ -1,6 +1,7 @@
 /* What a machine says of itself before there is a system, as wire/machine and wire/acpi read it,
  * and the pack that a machine boots (wire/pack): whole, cut off anywhere, and made of nonsense. */
 #include "base/num.h"
+#include "sig/manifest.h"
 #include "test/test.h"
 #include "wire/acpi.h"
 #include "wire/machine.h"
@@ -208,7 +209,7 @@ static const struct pack good = {
     .memory_n = 4 << 20,
     .devices_n = 1,
     .keys_n = 2,
-    .devices = {{256 << 10, 64 << 10}},
+    .devices = {{DEVICE_NET, 256 << 10, 64 << 10}},
     .keys = {{{(const u8 *)"port", 4}, {(const u8 *)"80", 2}}, {{(const u8 *)"ip", 2}, {NULL, 0}}},
 };
 
@@ -261,8 +262,10 @@ TEST(a_pack_that_makes_no_sense_is_refused)
     static const struct {
         u8 at, x;
         enum err e;
-    } wrong[] = {{0, 'p', ERR_MALFORMED}, {8, 2, ERR_UNSUPPORTED}, {13, 0xff, ERR_MALFORMED},
-                 {64, 5, ERR_MALFORMED},  {68, 65, ERR_MALFORMED}, {84, 200, ERR_MALFORMED}};
+    } wrong[] = {{0, 'p', ERR_MALFORMED},   {8, PACK_VERSION + 1, ERR_UNSUPPORTED},
+                 {13, 0xff, ERR_MALFORMED}, {64, 5, ERR_MALFORMED},
+                 {68, 65, ERR_MALFORMED},   {76, 9, ERR_MALFORMED},
+                 {88, 200, ERR_MALFORMED}};
     for (size_t i = 0; i < COUNT(wrong); i++) {
         CHECK_EQ(through(good, &p), OK);
         bytes[wrong[i].at] = wrong[i].x;

@@ -156,7 +156,7 @@ for at in $(seq 0 61 $((size - 1))); do
 done
 [ $damage = 0 ] && ok 'one wrong byte, anywhere' || not_ok "one wrong byte, at $damage"
 about=$(LC_ALL=C grep -abPo '\x01\x00\x00\x00Pith' "$hello" | head -n 1 | cut -d: -f1) # of that type
-patch "$hello" "$tmp/version" $((about + 16)) '\002'
+patch "$hello" "$tmp/version" $((about + 16)) '\377'
 refuses 1 'a manifest of another version' 'another version' "$pith" run "$tmp/version"
 writable=$(readelf -lW "$hello" | awk '/^  [A-Z]/ { n++ } $1 == "LOAD" && /R E/ { print n - 1; exit }')
 patch "$hello" "$tmp/wx" $((64 + (writable - 1) * 56 + 4)) '\007'

@@ -43,16 +43,17 @@ def run(host, site, attack):
     with ours, theirs:
         for _ in range(4):
             ours.send(b"\xff" * 6 + b"\x02\0\0\0\0\x01\x08\x00" + bytes(50))
+        disk = ["--disk", os.path.join(site, "store.img")]
         net = ["--net", f"fd:{theirs.fileno()}"] if host != "qemu" else []
-        done = subprocess.run([PITH, "run", IMAGE, site, *net, "--attack", attack, *HOSTS[host]],
+        done = subprocess.run([PITH, "run", IMAGE, site, *net, *disk, "--attack", attack, *HOSTS[host]],
                               pass_fds=[theirs.fileno()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, timeout=60, check=False)
+                              text=True, errors="replace", timeout=60, check=False)
     return done.returncode, done.stdout
 
 
 def outcome(code, said):
     """What happened, as the table has it, and whether that is good."""
-    report = re.search(r"^pith: selfattack crashed: (.*)$", said, flags=re.M)
+    report = re.search(r"pith: selfattack crashed: (.*)$", said, flags=re.M)
     if report:
         what = re.sub(r" (of|to) 0x[0-9a-f]+", "", report.group(1))
         what = re.sub(r":? \w+\+0x\w+ \(image\+0x\w+\)", "", what)
@@ -95,6 +96,8 @@ def main():
     with tempfile.TemporaryDirectory() as site:
         with open(os.path.join(site, "index.html"), "w", encoding="utf-8") as f:
             f.write("a page\n")
+        with open(os.path.join(site, "store.img"), "wb") as f:
+            f.truncate(1 << 20)
         attacks = run("process", site, "list")[1].split()
         for host in hosts:
             why = missing(host)

@@ -126,7 +126,7 @@ static enum err take_note(struct manifest_whole *m, const struct elf_note *note,
         struct manifest_device d;
         if (!device_decode(&r, &d) || m->devices_n == MANIFEST_DEVICES_MAX || !add_device(m, &d))
             return ERR_MALFORMED;
-        if (d.kind == DEVICE_NET)
+        if (d.kind == DEVICE_NET || d.kind == DEVICE_BLOCK)
             return OK;
         *wrong = "needs a kind of device that this pith does not know; use a newer pith";
         return ERR_UNSUPPORTED;

@@ -1,6 +1,7 @@
 #include "wire/pack.h"
 
 #include "base/num.h"
+#include "sig/manifest.h"
 
 enum { HEAD_FIRST = 16, HEAD_N_AT = 12, FIXED_N = 76, PAIR_N = 8 };
 
@@ -24,6 +25,7 @@ void pack_put_head(struct writer *w, const struct pack *p)
     put_le32(w, p->keys_n);
     put_le32(w, to_u32(p->name.n));
     for (u32 i = 0; i < p->devices_n; i++) {
+        put_le32(w, AT(p->devices, i).kind);
         put_le32(w, AT(p->devices, i).window_n);
         put_le32(w, AT(p->devices, i).queue_bytes);
     }
@@ -57,8 +59,12 @@ static bool is_part(const struct pack *p, u64 at, u64 n)
 static bool makes_sense(const struct pack *p)
 {
     u64 windows = 0;
-    for (u32 i = 0; i < p->devices_n; i++)
+    for (u32 i = 0; i < p->devices_n; i++) {
+        u32 kind = AT(p->devices, i).kind;
         windows += AT(p->devices, i).window_n;
+        if (kind != DEVICE_NET && kind != DEVICE_BLOCK)
+            return false;
+    }
     return p->pack_n <= PACK_BYTES_MAX && p->memory_n <= PACK_BYTES_MAX && p->image_n > 0 &&
            is_part(p, p->image_at, p->image_n) && is_part(p, p->bundle_at, p->bundle_n) &&
            windows < p->memory_n;
@@ -85,6 +91,7 @@ enum err pack_get_head(struct view head, struct pack *out)
     if (out->devices_n > PACK_DEVICES_MAX || out->keys_n > PACK_KEYS_MAX || name_n > PACK_NAME_MAX)
         return ERR_MALFORMED;
     for (u32 i = 0; i < out->devices_n; i++) {
+        AT(out->devices, i).kind = get_le32(&r);
         AT(out->devices, i).window_n = get_le32(&r);
         AT(out->devices, i).queue_bytes = get_le32(&r);
     }

@@ -2,12 +2,12 @@
  * memory, for machines where nobody is there to give it (host/metal). Little-endian:
  *
  *    0  "PithPack"              40  u64 bundle_at, 0: in the image or none
- *    8  u32 version, 1          48  u64 bundle_n
+ *    8  u32 version, 2          48  u64 bundle_n
  *   12  u32 head_n              56  u64 memory_n
  *   16  u64 pack_n              64  u32 devices_n
  *   24  u64 image_at            68  u32 keys_n
  *   32  u64 image_n             72  u32 name_n
- *   76  devices: u32 window_n, u32 queue_bytes each
+ *   76  devices: u32 kind, u32 window_n, u32 queue_bytes each
  *       keys: u32 name_n, u32 value_n each
  *       texts: the appliance's name; of each key, name and value
  *
@@ -18,7 +18,7 @@
 #include "base/codec.h"
 
 enum {
-    PACK_VERSION = 1,
+    PACK_VERSION = 2,
     PACK_ALIGN = 4096,
     PACK_HEAD_MAX = 64 << 10,
     PACK_DEVICES_MAX = 4,
@@ -27,7 +27,7 @@ enum {
 };
 
 struct pack_device {
-    u32 window_n, queue_bytes; /* as in struct host_device */
+    u32 kind, window_n, queue_bytes; /* as in struct host_device */
 };
 
 struct pack_key {

@@ -4,12 +4,14 @@
  * them all. What an attack needs that C cannot say is in attack.S. */
 #include "base/fmt.h"
 #include "fiber/appliance.h"
+#include "sig/clock.h"
 #include "sig/console.h"
 #include "sig/net.h"
 
 APPLIANCE(.name = "selfattack", .about = "tries to break out of where it runs, one attack a start",
           .mem_kib = 1024, .mem_min_kib = 512, .stack_kib = 16, .fibers = 2, .flags = MANIFEST_BUNDLE);
 DEVICE(service, DEVICE_NET, .rx_kib = 144);
+DEVICE(store, DEVICE_BLOCK);
 KEY(attack, KEY_TEXT, "list", "which one; list: their names");
 
 /* ---- places -------------------------------------------------------------------- */
@@ -110,7 +112,17 @@ static u64 not_canonical(void)
 
 /* ---- what is asked of the host ---------------------------------------------------- */
 
-enum slot { NET_RX = 2, NET_TX = 3, CONSOLE = 4, ENTROPY = 5, WAIT = 6, GUARD = 7, EXIT = 8 };
+enum slot {
+    NET_RX = 2,
+    NET_TX = 3,
+    CONSOLE = 4,
+    ENTROPY = 5,
+    WAIT = 6,
+    GUARD = 7,
+    EXIT = 8,
+    SUBMIT = 9,
+    REAP = 10
+};
 
 /* As the host's descriptors are laid out (doc/host-interface.md). */
 struct part {
@@ -127,6 +139,88 @@ static i64 transmit(struct part part, u32 parts, u32 frames)
     const struct part all[2] = {part, {0}};
     const struct frame frame = {.parts = all, .count = parts};
     return attack_host(NET_TX, 0, (u64)&frame, frames);
+}
+
+struct request {
+    u64 tag, offset, n, p;
+    u32 op, reserved;
+};
+struct done {
+    u64 tag;
+    u32 failed, reserved;
+};
+
+enum { DISK_READ = 0, DISK_WRITE = 1, STORE = 1, BLOCK = 512 };
+
+/* Of the disk, with the memory at `at`; a request that was taken and failed is refused. */
+static i64 ask_disk(u32 op, u64 at)
+{
+    struct request *r = NEW(boot_arena(), struct request);
+    struct done *done = NEW(boot_arena(), struct done);
+    *r = (struct request){.offset = 0, .n = BLOCK, .p = at, .op = op};
+    i64 answer = attack_host(SUBMIT, STORE, (u64)r, 1);
+    u64 until = clock_mono_ns() + NS_PER_S;
+    while (answer == 1 && clock_mono_ns() < until) {
+        i64 n = attack_host(REAP, STORE, (u64)done, 1);
+        if (n != 0)
+            return n < 0 || done->failed ? -1 : 0;
+    }
+    return answer;
+}
+
+static i64 disk_no_device(void)
+{
+    return attack_host(SUBMIT, 99, heap(), 1);
+}
+
+static i64 disk_requests_from_kernel(void)
+{
+    return attack_host(SUBMIT, STORE, kernel_memory(), 1);
+}
+
+static i64 disk_done_into_text(void)
+{
+    return attack_host(REAP, STORE, text(), 1);
+}
+
+static i64 disk_read_into_text(void)
+{
+    return ask_disk(DISK_READ, text() & ~(u64)(PAGE - 1));
+}
+
+static i64 disk_read_into_constant(void)
+{
+    return ask_disk(DISK_READ, constant() & ~(u64)(PAGE - 1));
+}
+
+static i64 disk_read_into_boot_record(void)
+{
+    return ask_disk(DISK_READ, boot_record());
+}
+
+static i64 disk_read_into_bundle(void)
+{
+    return ask_disk(DISK_READ, bundle());
+}
+
+static i64 disk_read_into_host_code(void)
+{
+    return ask_disk(DISK_READ, host_code() & ~(u64)(PAGE - 1));
+}
+
+static i64 disk_read_into_kernel(void)
+{
+    return ask_disk(DISK_READ, kernel_memory());
+}
+
+static i64 disk_write_from_kernel(void)
+{
+    return ask_disk(DISK_WRITE, kernel_memory());
+}
+
+static i64 disk_write_from_null(void)
+{
+    return ask_disk(DISK_WRITE, null());
 }
 
 static i64 rx_no_device(void)
@@ -316,6 +410,17 @@ static const struct attack attacks[] = {
     ASKS(guard_unaligned),
     ASKS(guard_kernel),
     ASKS(exit_beyond_a_byte),
+    ASKS(disk_no_device),
+    ASKS(disk_requests_from_kernel),
+    ASKS(disk_done_into_text),
+    ASKS(disk_read_into_text),
+    ASKS(disk_read_into_constant),
+    ASKS(disk_read_into_boot_record),
+    ASKS(disk_read_into_bundle),
+    ASKS(disk_read_into_host_code),
+    ASKS(disk_read_into_kernel),
+    ASKS(disk_write_from_kernel),
+    ASKS(disk_write_from_null),
 };
 
 /* ---- running one ---------------------------------------------------------------------- */

@@ -173,6 +173,19 @@ noreturn_ static void leave(u32 code)
     __builtin_unreachable();
 }
 
+/* There is no disk. */
+static i64 block_submit(u32 device, const struct host_block *requests, u32 n)
+{
+    (void)device, (void)requests, (void)n;
+    return -1;
+}
+
+static i64 block_reap(u32 device, struct host_block_done *done, u32 max)
+{
+    (void)device, (void)done, (void)max;
+    return -1;
+}
+
 const struct host_table fuzz_table = {
     .clock_mono = clock_mono,
     .clock_wall = clock_wall,
@@ -183,4 +196,6 @@ const struct host_table fuzz_table = {
     .wait = fuzz_wait,
     .guard = guard,
     .exit = leave,
+    .block_submit = block_submit,
+    .block_reap = block_reap,
 };

@@ -22,5 +22,7 @@
     slot host_wait, 6
     slot host_guard, 7
     slot host_exit, 8
+    slot host_block_submit, 9
+    slot host_block_reap, 10
 
     .section .note.GNU-stack, "", @progbits

@@ -9,6 +9,7 @@
 enum { GUEST_DEVICES_MAX = 8, GUEST_KEYS_MAX = 64 };
 
 extern const struct host_table *guest_table;
+extern const struct host_boot *guest_boot;
 
 u64 host_clock_mono(void);
 u64 host_clock_wall(void);
@@ -19,6 +20,8 @@ void host_entropy(void *out, u64 n);
 u64 host_wait(u64 readable, u64 writable, u64 deadline);
 i64 host_guard(void *page);
 noreturn_ void host_exit(u32 code);
+i64 host_block_submit(u32 device, const struct host_block *requests, u32 n);
+i64 host_block_reap(u32 device, struct host_block_done *done, u32 max);
 
 /* n bytes off the end of the image's memory, for what depends on the host's words:
  * in the image's own data it would be as large as it may get, in every image. */

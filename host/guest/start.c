@@ -7,6 +7,7 @@
 _Static_assert(sizeof(struct host_table) == HOST_FUNCTIONS * 8, "call.S counts slots");
 
 const struct host_table *guest_table __attribute__((used));
+const struct host_boot *guest_boot;
 
 /* The compiler's names. Random from guest_start on; the code that the linker
  * generates refers to them, so it must not drop them. */
@@ -65,5 +66,6 @@ __attribute__((no_stack_protector, used)) noreturn_ void guest_start(const struc
     __builtin_memcpy(&guard, b->entropy, sizeof guard);
     __stack_chk_guard = (void *)(guard & ~(u64)0xff);
     guest_table = b->table;
+    guest_boot = b;
     run(b);
 }

@@ -1,6 +1,8 @@
 /* The shim's calls, answered with the process host's own functions (host/process/table.c).
  * The guest stands still meanwhile, so what it says cannot change between the look at it
  * and its use; but it is the image that says it, not the shim, if the image wants to. */
+#include <string.h>
+
 #include "base/num.h"
 #include "base/time.h"
 #include "host/kvm/internal.h"
@@ -76,6 +78,67 @@ static i64 send_all(void)
     for (u32 i = 0; i < process.devices_n; i++)
         good &= send_waiting(i);
     return good ? 0 : -1;
+}
+
+/* ---- requests -------------------------------------------------------------------- */
+
+static bool is_within(u64 at, u64 n, const u8 *p, u64 room)
+{
+    u64 low = (u64)p;
+    return at >= low && at - low <= room && n <= room - (at - low);
+}
+
+/* Whether the guest may have a disk, or this monitor, write there: its memory, its first
+ * stack and its variables. What it closed itself the kernel refuses. */
+static bool may_write(u64 at, u64 n)
+{
+    const struct elf *e = process.elf;
+    if (is_within(at, n, process.memory.p, process.memory.n) ||
+        is_within(at, n, process.stack.p, process.stack.n))
+        return true;
+    for (u32 i = 0; i < e->segments_n; i++) {
+        const struct elf_segment *s = &e->segments[i];
+        u64 constant = MAX(s->address, e->relro + e->relro_n);
+        if ((s->flags & ELF_W) && constant <= s->address + s->mem_n &&
+            is_within(at, n, process.base + constant, s->address + s->mem_n - constant))
+            return true;
+    }
+    return false;
+}
+
+/* The kernel looks at the guest's memory while its processor runs on. */
+static bool may_ask(const struct host_block *r)
+{
+    const struct host_iov bytes = {r->p, r->n};
+    return r->op == HOST_BLOCK_READ    ? may_write((u64)r->p, r->n)
+           : r->op == HOST_BLOCK_WRITE ? is_guests(&bytes)
+                                       : true;
+}
+
+static i64 submit(u64 device, u64 at, u64 n)
+{
+    struct host_block requests[HOST_BLOCK_QUEUE];
+    const struct host_iov bytes = {(const void *)at, MIN(n, (u64)COUNT(requests)) * sizeof requests[0]};
+    n = MIN(n, (u64)COUNT(requests));
+    if (device >= process.devices_n || !is_guests(&bytes))
+        return -1;
+    memcpy(requests, bytes.p, bytes.n);
+    for (u64 i = 0; i < n; i++)
+        if (!may_ask(&requests[i]))
+            return -1;
+    return process_table.block_submit((u32)device, requests, (u32)n);
+}
+
+static i64 reap(u64 device, u64 at, u64 max)
+{
+    struct host_block_done done[HOST_BLOCK_QUEUE];
+    max = MIN(max, (u64)COUNT(done));
+    if (device >= process.devices_n || !may_write(at, max * sizeof done[0]))
+        return -1;
+    i64 n = process_table.block_reap((u32)device, done, (u32)max);
+    if (n > 0)
+        memcpy((void *)at, done, (u64)n * sizeof done[0]);
+    return n;
 }
 
 /* Fills the hand, if it is empty. */
@@ -161,6 +224,10 @@ static i64 serve(u32 call, u64 a, u64 b, u64 c)
         return guard(a);
     case SHIM_EXIT:
         leave(a);
+    case SHIM_SUBMIT:
+        return submit(a, b, c);
+    case SHIM_REAP:
+        return reap(a, b, c);
     }
     return -1;
 }

@@ -201,6 +201,18 @@ static i64 net_tx(u32 device, const struct host_tx *frames, u32 count)
     return taken;
 }
 
+/* ---- requests --------------------------------------------------------------------- */
+
+static i64 block_submit(u32 device, const struct host_block *requests, u32 n)
+{
+    return ring_with(SHIM_SUBMIT, device, (u64)requests, n);
+}
+
+static i64 block_reap(u32 device, struct host_block_done *done, u32 max)
+{
+    return ring_with(SHIM_REAP, device, (u64)done, max);
+}
+
 /* ---- the rest -------------------------------------------------------------------- */
 
 static void console(const void *text, u64 n)
@@ -260,4 +272,6 @@ __attribute__((section(".head"), used)) static const struct host_table table = {
     .wait = wait,
     .guard = guard,
     .exit = leave,
+    .block_submit = block_submit,
+    .block_reap = block_reap,
 };

@@ -38,6 +38,8 @@ enum shim_call {
     SHIM_WAIT,    /* as host.h; receives for the devices that are ready */
     SHIM_GUARD,   /* a: address of a page */
     SHIM_EXIT,    /* a: code */
+    SHIM_SUBMIT,  /* a: device, b: struct host_block *, c: how many. As block_submit */
+    SHIM_REAP,    /* a: device, b: struct host_block_done *, c: at most. As block_reap */
 };
 
 /* The time is mono + (tsc - at) * mult / 2^32. Without mult each look at it rings. */

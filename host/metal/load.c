@@ -154,7 +154,7 @@ static const struct host_boot *write_boot(void)
         keys[i].value = put_text_at(&texts, k->value);
     }
     for (u32 i = 0; i < p->devices_n; i++) {
-        devices[i] = AT(metal.nets, i) ? AT(metal.nets, i)->about : (struct host_device){0};
+        devices[i] = AT(metal.nets, i) ? AT(metal.nets, i)->about : AT(metal.blocks, i)->about;
         devices[i].queue_bytes = AT(p->devices, i).queue_bytes;
         devices[i].rx_window = (void *)AT(metal.windows, i).at;
         devices[i].rx_window_n = AT(metal.windows, i).n;
@@ -196,23 +196,51 @@ static void map_bundle(struct view bundle)
     metal.bundle = (struct view){(const u8 *)virtual, bundle.n};
 }
 
-static void start_devices(void)
+static const struct virtq_memory device_memory = {memory_new, memory_physical};
+
+static struct virtio *next_virtio(u32 kind, struct virtio *last, const char *missing)
 {
-    static const struct virtq_memory memory = {memory_new, memory_physical};
+    struct virtio *v = machine_virtio(kind, last);
+    if (!v)
+        metal_fail("the machine has too few virtio devices: it needs another ", missing);
+    return v;
+}
+
+static void start_nets(void)
+{
     static struct metal_net nets[PACK_DEVICES_MAX];
     struct virtio *v = NULL;
     for (u32 i = 0; i < metal.pack.devices_n; i++) {
         struct area w = AT(metal.windows, i);
         struct metal_net *n = &AT(nets, i);
-        v = machine_virtio(VIRTIO_NET, v);
-        if (!v)
-            metal_fail("the machine has too few virtio-net devices", "");
+        if (AT(metal.pack.devices, i).kind != DEVICE_NET)
+            continue;
+        v = next_virtio(VIRTIO_NET, v, "virtio-net");
         n->readable = image_readable;
         n->in_place = image_in_place;
-        enum err e = metal_net_start(n, v, (struct span){(u8 *)w.at, w.n}, physical(w.at), &memory);
+        enum err e = metal_net_start(n, v, (struct span){(u8 *)w.at, w.n}, physical(w.at), &device_memory);
         if (e != OK)
             metal_fail("a virtio-net device is of no use: ", err_text(e));
         AT(metal.nets, i) = n;
+    }
+}
+
+static void start_blocks(void)
+{
+    static struct metal_block blocks[PACK_DEVICES_MAX];
+    struct virtio *v = NULL;
+    for (u32 i = 0; i < metal.pack.devices_n; i++) {
+        struct metal_block *b = &AT(blocks, i);
+        if (AT(metal.pack.devices, i).kind != DEVICE_BLOCK)
+            continue;
+        v = next_virtio(VIRTIO_BLOCK, v, "virtio-blk");
+        b->readable = image_readable;
+        b->writable = image_writable;
+        b->physical = image_physical;
+        enum err e = metal_block_start(b, v, &device_memory);
+        if (e != OK)
+            metal_fail("a virtio-blk device is of no use: ", err_text(e));
+        AT(metal.blocks, i) = b;
     }
 }
 
@@ -224,7 +252,8 @@ const struct host_boot *load_image(struct view bundle)
     map_all();
     load_segments();
     map_bundle(bundle);
-    start_devices();
+    start_nets();
+    start_blocks();
     const struct host_boot *b = write_boot();
     protect();
     return b;
@@ -246,6 +275,25 @@ static bool in_bundle(u64 at, u64 n)
 bool image_readable(const void *p, u64 n)
 {
     return holds(metal.run, (u64)p, n) || in_bundle((u64)p, n);
+}
+
+/* Its memory, its first stack and its variables. */
+bool image_writable(const void *p, u64 n)
+{
+    if (holds(metal.memory, (u64)p, n) || holds(metal.stack, (u64)p, n))
+        return true;
+    for (u32 i = 0; i < metal.elf.segments_n; i++) {
+        const struct elf_segment *s = &AT(metal.elf.segments, i);
+        u64 low = MAX(s->address, metal.elf.relro + metal.elf.relro_n), end = s->address + s->mem_n;
+        if ((s->flags & ELF_W) && low <= end && holds((struct area){metal.base + low, end - low}, (u64)p, n))
+            return true;
+    }
+    return false;
+}
+
+u64 image_physical(const void *p)
+{
+    return in_bundle((u64)p, 1) ? metal.bundle_at + ((u64)p - (u64)metal.bundle.p) : physical((u64)p);
 }
 
 u64 image_in_place(const void *p, u64 n)

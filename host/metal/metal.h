@@ -7,6 +7,7 @@
 #define HOST_METAL_METAL_H
 
 #include "host/host.h"
+#include "host/metal/block.h"
 #include "host/metal/keel/keel.h"
 #include "host/metal/net.h"
 #include "host/metal/virtio.h"
@@ -33,7 +34,8 @@ struct metal {
     struct area run;     /* all below but the bundle: one piece of physical memory, from run_at on */
     u64 run_at;
     struct area stack, info, memory, windows[PACK_DEVICES_MAX];
-    struct metal_net *nets[PACK_DEVICES_MAX];
+    struct metal_net *nets[PACK_DEVICES_MAX];     /* NULL where the device is another kind */
+    struct metal_block *blocks[PACK_DEVICES_MAX]; /* the same */
     u32 virtios_n;
     struct virtio virtios[METAL_VIRTIO_MAX];
     u64 frames;          /* received since the last wait */
@@ -113,11 +115,13 @@ void rng_start(void);
 void rng_fill(struct span out);
 
 /* load.c. Lays out and loads the image, with the bundle in the pack; answers its boot
- * record. Then: whether the image may name these bytes, and their physical address where
- * nobody can ever change them, else 0. */
+ * record. Then: whether the image may name these bytes, or have them written; their
+ * physical address where nobody can ever change them, else 0; and of any of its bytes. */
 const struct host_boot *load_image(struct view bundle);
 bool image_readable(const void *p, u64 n);
+bool image_writable(const void *p, u64 n);
 u64 image_in_place(const void *p, u64 n);
+u64 image_physical(const void *p);
 
 /* crash.c. What the keel calls after a fault. */
 noreturn_ void metal_crashed(void);

@@ -58,7 +58,7 @@ static void describe(struct metal_net *n)
 static void give_buffer(struct metal_net *n, u16 i)
 {
     virtq_set(&n->rx, i, n->window_physical + (u64)i * NET_BUFFER, NET_BUFFER, 0);
-    virtq_submit(&n->rx, i, 1, true);
+    virtq_submit(&n->rx, i, 1, 0);
 }
 
 enum err metal_net_start(struct metal_net *n, struct virtio *v, struct span window, u64 window_physical,
@@ -256,7 +256,7 @@ static void put_frame(struct metal_net *n, const struct net_frame *f, const stru
         if (in_place != 0)
             virtq_set(&n->tx, (u16)((at + used++) % n->tx.size), in_place, (u32)AT(f->parts, i).n, 0);
     }
-    virtq_submit(&n->tx, at, used, false);
+    virtq_submit(&n->tx, at, used, used);
     AT(n->sent, (n->sent_from + n->sent_n) % VIRTQ_SIZE_MAX) =
         (struct net_sent){at, used, n->copies_to, false};
     n->sent_n++;

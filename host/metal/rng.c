@@ -46,7 +46,7 @@ static void ask_device(void)
     u16 first;
     u32 n, tries = 0;
     virtq_set(&rng.q, 0, memory_physical(rng.buffer.p), BUFFER, 0);
-    virtq_submit(&rng.q, 0, 1, true);
+    virtq_submit(&rng.q, 0, 1, 0);
     virtq_tell(&rng.q);
     while (!virtq_take(&rng.q, &first, &n))
         if (++tries == TRIES)

@@ -52,8 +52,11 @@ static u64 ready_now(u64 readable, u64 writable)
     u64 ready = 0;
     for (u32 i = 0; i < metal.pack.devices_n; i++) {
         struct metal_net *n = AT(metal.nets, i);
+        struct metal_block *b = AT(metal.blocks, i);
         u64 bit = (u64)1 << i;
-        if (((readable & bit) && metal_net_pending(n)) || ((writable & bit) && !metal_net_full(n)))
+        if ((readable & bit) && (n ? metal_net_pending(n) : metal_block_pending(b)))
+            ready |= bit;
+        if ((writable & bit) && !(n ? metal_net_full(n) : metal_block_full(b)))
             ready |= bit;
     }
     return ready;
@@ -80,9 +83,15 @@ static u64 take_stop(void)
 static void sleep(u64 readable, u64 writable, u64 deadline)
 {
     for (u32 i = 0; i < metal.pack.devices_n; i++) {
+        struct metal_net *n = AT(metal.nets, i);
+        struct metal_block *b = AT(metal.blocks, i);
+        struct virtio *v = n ? n->v : b->v;
         u64 bit = (u64)1 << i;
-        AT(metal.nets, i)->v->ops->acknowledge(AT(metal.nets, i)->v);
-        metal_net_want_interrupt(AT(metal.nets, i), readable & bit, writable & bit);
+        v->ops->acknowledge(v);
+        if (n)
+            metal_net_want_interrupt(n, readable & bit, writable & bit);
+        else if (readable & bit)
+            metal_block_want_interrupt(b);
     }
     if (ready_now(readable, writable) == 0)
         clock_sleep(deadline);
@@ -127,6 +136,23 @@ noreturn_ static void leave(u32 code)
     machine_end((u8)MIN(code, (u32)UINT8_MAX));
 }
 
+static struct metal_block *block_of(u32 device)
+{
+    return device < metal.pack.devices_n ? AT(metal.blocks, device) : NULL;
+}
+
+static i64 block_submit(u32 device, const struct host_block *requests, u32 n)
+{
+    struct metal_block *b = block_of(device);
+    return b ? metal_block_submit(b, requests, MIN(n, (u32)HOST_BLOCK_QUEUE)) : -1;
+}
+
+static i64 block_reap(u32 device, struct host_block_done *done, u32 max)
+{
+    struct metal_block *b = block_of(device);
+    return b ? metal_block_reap(b, done, MIN(max, (u32)HOST_BLOCK_QUEUE)) : -1;
+}
+
 const struct host_table metal_table = {
     .clock_mono = clock_mono_now,
     .clock_wall = clock_wall_now,
@@ -137,4 +163,6 @@ const struct host_table metal_table = {
     .wait = wait_for,
     .guard = guard,
     .exit = leave,
+    .block_submit = block_submit,
+    .block_reap = block_reap,
 };

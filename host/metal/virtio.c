@@ -76,13 +76,13 @@ void virtq_set(struct virtq *q, u16 at, u64 physical, u32 n, u16 flags)
     *descriptor(q, at) = (struct virtq_descriptor){physical, n, flags, 0};
 }
 
-void virtq_submit(struct virtq *q, u16 first, u16 count, bool writes)
+void virtq_submit(struct virtq *q, u16 first, u16 count, u16 reads)
 {
     must(count > 0 && count <= q->size && AT(q->chains, first) == 0);
     for (u16 i = 0, at = first; i < count; i++) {
         u16 next = (u16)((at + 1) % q->size);
         struct virtq_descriptor *d = descriptor(q, at);
-        d->flags = (u16)((writes ? VIRTQ_WRITES : 0) | (i + 1 < count ? DESCRIPTOR_NEXT : 0));
+        d->flags = (u16)((i >= reads ? VIRTQ_WRITES : 0) | (i + 1 < count ? DESCRIPTOR_NEXT : 0));
         d->next = next;
         at = next;
     }

@@ -7,7 +7,7 @@
 
 #include "base/view.h"
 
-enum virtio_kind { VIRTIO_NET = 1, VIRTIO_CONSOLE = 3, VIRTIO_RNG = 4 };
+enum virtio_kind { VIRTIO_NET = 1, VIRTIO_BLOCK = 2, VIRTIO_CONSOLE = 3, VIRTIO_RNG = 4 };
 
 enum {
     VIRTIO_QUEUES_MAX = 4,
@@ -93,9 +93,9 @@ struct virtq_memory {
 enum err virtq_init(struct virtq *q, struct virtio *v, u16 index, u16 size, const struct virtq_memory *m);
 
 /* The descriptor `at` (below size); `count` of them from `at` on are one chain, wrapping
- * at the end of the table. */
+ * at the end of the table. The device reads the first `reads` of them, and writes the rest. */
 void virtq_set(struct virtq *q, u16 at, u64 physical, u32 n, u16 flags);
-void virtq_submit(struct virtq *q, u16 first, u16 count, bool writes);
+void virtq_submit(struct virtq *q, u16 first, u16 count, u16 reads);
 
 /* Notifies the device of what was submitted, if it wants to be. */
 void virtq_tell(struct virtq *q);

@@ -25,7 +25,8 @@ struct process {
     struct area all;             /* the reservation that all but the bundle lies in */
     struct area stack, info, memory, windows[PROCESS_DEVICES_MAX];
     struct area shim;            /* of a host that runs the image elsewhere: its code there */
-    struct process_net *nets[PROCESS_DEVICES_MAX];
+    struct process_net *nets[PROCESS_DEVICES_MAX];     /* NULL where the device is another kind */
+    struct process_block *blocks[PROCESS_DEVICES_MAX]; /* the same */
     u32 devices_n;
     u64 spin_ns;
     u64 console_lost;            /* bytes, since the console last took any */

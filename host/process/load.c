@@ -154,6 +154,8 @@ static char *put_text_at(char **at, const char *text, size_t n)
 /* What struct process_net says of a device, with the window it gets here. */
 static struct host_device describe(size_t index)
 {
+    if (process.blocks[index])
+        return process.blocks[index]->about;
     if (!process.nets[index])
         return (struct host_device){0};
     struct host_device d = process.nets[index]->about;
@@ -208,8 +210,10 @@ bool process_load(const struct process_plan *plan, size_t shim_n, const struct h
     process.core = plan->core;
     process.spin_ns = (u64)plan->spin_us * 1000;
     process.devices_n = (u32)plan->devices_n;
-    for (size_t i = 0; i < plan->devices_n; i++)
+    for (size_t i = 0; i < plan->devices_n; i++) {
         process.nets[i] = plan->devices[i].net;
+        process.blocks[i] = plan->devices[i].block;
+    }
 
     size_t size = lay_out(plan, shim_n, NULL);
     u8 *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

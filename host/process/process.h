@@ -6,23 +6,27 @@
 #define HOST_PROCESS_PROCESS_H
 
 #include "host/host.h"
+#include "host/process/block.h"
 #include "host/process/net.h"
 #include "wire/elf.h"
 
 enum {
     PROCESS_DEVICES_MAX = 4,
     PROCESS_FD_DEBUG = 3,    /* of a host that gdb talks to */
-    PROCESS_FD_DEVICES = 4,  /* device i is descriptor 4 + i */
-    PROCESS_FD_CAPTURES = 8, /* its capture file 8 + i */
+    PROCESS_FD_DEVICES = 4,  /* device i is descriptor 4 + i; of a disk, what says that something is done */
+    PROCESS_FD_CAPTURES = 8, /* its capture file 8 + i; of a disk, its doorbell */
     PROCESS_FD_END = 12,
     PROCESS_FD_EXTRA = 12,   /* of a host that needs one more */
+    PROCESS_FD_FILES = 16,   /* disk i's file is 16 + i, for its threads alone */
 };
 
 /* Puts a small variable beside the others that every start writes. */
 #define START_BSS __attribute__((section(".bss.0start")))
 
 struct process_device {
-    struct process_net *net;
+    u32 kind;                    /* enum device_kind */
+    struct process_net *net;     /* one of these, by the device's kind */
+    struct process_block *block;
     u64 rx_window_n; /* counted in memory_n */
 };
 

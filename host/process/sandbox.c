@@ -12,6 +12,7 @@
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 
+#include "base/num.h"
 #include "host/process/internal.h"
 
 static bool refuse(char *error, size_t error_n, const char *what)
@@ -53,37 +54,64 @@ static bool handle_signals(void)
     return done && handle_stop(SIGTERM) && handle_stop(SIGINT);
 }
 
+/* A descriptor and its place. */
+struct place {
+    int *fd;
+    int number;
+};
+
+enum { PLACES_MAX = 2 + 3 * PROCESS_DEVICES_MAX };
+
+static size_t find_places(struct place places[PLACES_MAX], int *keep, int *debug)
+{
+    size_t n = 0;
+    places[n++] = (struct place){keep, PROCESS_FD_EXTRA};
+    places[n++] = (struct place){debug, PROCESS_FD_DEBUG};
+    for (u32 i = 0; i < process.devices_n; i++) {
+        struct process_net *net = process.nets[i];
+        struct process_block *block = process.blocks[i];
+        if (net) {
+            places[n++] = (struct place){&net->fd, PROCESS_FD_DEVICES + (int)i};
+            places[n++] = (struct place){&net->pcap_fd, PROCESS_FD_CAPTURES + (int)i};
+        } else if (block) {
+            places[n++] = (struct place){&block->done, PROCESS_FD_DEVICES + (int)i};
+            places[n++] = (struct place){&block->doorbell, PROCESS_FD_CAPTURES + (int)i};
+            places[n++] = (struct place){&block->file, PROCESS_FD_FILES + (int)i};
+        }
+    }
+    return n;
+}
+
 /* First all out of the way, then each to its place; the rest is closed. */
 static bool number_descriptors(int keep, int debug)
 {
-    bool used[PROCESS_FD_EXTRA + 1] = {[STDOUT_FILENO] = true, [STDERR_FILENO] = true};
-    for (u32 i = 0; i < process.devices_n; i++) {
-        struct process_net *n = process.nets[i];
-        if (n && (n->fd = fcntl(n->fd, F_DUPFD, PROCESS_FD_EXTRA + 1)) < 0)
+    struct place places[PLACES_MAX];
+    bool used[PROCESS_FD_FILES + PROCESS_DEVICES_MAX] = {[STDOUT_FILENO] = true, [STDERR_FILENO] = true};
+    size_t n = find_places(places, &keep, &debug);
+    int rest = STDERR_FILENO + 1;
+    for (size_t i = 0; i < n; i++)
+        if (*places[i].fd >= 0 && (*places[i].fd = fcntl(*places[i].fd, F_DUPFD, (int)COUNT(used))) < 0)
             return false;
-        if (n && n->pcap_fd >= 0 && (n->pcap_fd = fcntl(n->pcap_fd, F_DUPFD, PROCESS_FD_EXTRA + 1)) < 0)
-            return false;
-    }
-    if ((keep >= 0 && dup2(keep, PROCESS_FD_EXTRA) < 0) || (debug >= 0 && dup2(debug, PROCESS_FD_DEBUG) < 0))
-        return false;
-    used[PROCESS_FD_EXTRA] = keep >= 0;
-    used[PROCESS_FD_DEBUG] = debug >= 0;
-    for (u32 i = 0; i < process.devices_n; i++) {
-        struct process_net *n = process.nets[i];
-        if (!n)
+    for (size_t i = 0; i < n; i++) {
+        if (*places[i].fd < 0)
             continue;
-        n->fd = dup2(n->fd, PROCESS_FD_DEVICES + (int)i);
-        used[n->fd] = true;
-        if (n->pcap_fd >= 0) {
-            n->pcap_fd = dup2(n->pcap_fd, PROCESS_FD_CAPTURES + (int)i);
-            used[n->pcap_fd] = true;
-        }
+        *places[i].fd = dup2(*places[i].fd, places[i].number);
+        used[places[i].number] = true;
+        rest = MAX(rest, places[i].number + 1);
     }
-    const int rest = process.devices_n > 0 || keep >= 0 ? PROCESS_FD_EXTRA + 1 : STDERR_FILENO + 1;
     for (int fd = 0; fd < rest; fd++)
         if (!used[fd])
             close(fd);
     return syscall(SYS_close_range, (unsigned)rest, ~0u, 0) == 0;
+}
+
+/* Before the limits, which allow no thread. */
+static bool start_disks(void)
+{
+    for (u32 i = 0; i < process.devices_n; i++)
+        if (process.blocks[i] && !process_block_start(process.blocks[i]))
+            return false;
+    return true;
 }
 
 /* RLIMIT_FSIZE stays: the console may be a file, and a full one is the user's. */
@@ -121,6 +149,8 @@ bool process_seal(const struct process_plan *plan, const struct sandbox *sandbox
         deny_files();
     if (!number_descriptors(sandbox->keep, sandbox->debug))
         return refuse(error, error_n, "descriptors");
+    if (!start_disks())
+        return refuse(error, error_n, "the threads of a disk");
     if (!limit(plan))
         return refuse(error, error_n, "resource limits");
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)

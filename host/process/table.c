@@ -68,6 +68,23 @@ static i64 net_tx(u32 device, const struct host_tx *frames, u32 count)
     return n ? n->ops->tx(n, frames, MIN(count, (u32)BURST_MAX)) : -1;
 }
 
+static struct process_block *block_of(u32 device)
+{
+    return device < process.devices_n ? process.blocks[device] : NULL;
+}
+
+static i64 block_submit(u32 device, const struct host_block *requests, u32 n)
+{
+    struct process_block *b = block_of(device);
+    return b ? process_block_submit(b, requests, n) : -1;
+}
+
+static i64 block_reap(u32 device, struct host_block_done *done, u32 max)
+{
+    struct process_block *b = block_of(device);
+    return b ? process_block_reap(b, done, max) : -1;
+}
+
 /* Whether the console takes PIPE_BUF bytes now, or within `patience_ms`. */
 static bool console_ready(u64 patience_ms)
 {
@@ -122,8 +139,12 @@ static u64 ready_in_hand(u64 readable, u64 writable)
     u64 ready = 0;
     for (u32 i = 0; i < process.devices_n; i++) {
         struct process_net *n = process.nets[i];
+        struct process_block *b = process.blocks[i];
         u64 bit = (u64)1 << i;
         if (n && (((readable & bit) && n->ops->pending(n)) || ((writable & bit) && !n->ops->full(n))))
+            ready |= bit;
+        if (b &&
+            (((readable & bit) && process_block_pending(b)) || ((writable & bit) && !process_block_full(b))))
             ready |= bit;
     }
     return ready;
@@ -177,22 +198,58 @@ static u64 poll_for(struct pollfd *fds, const u32 *devices, u64 n, u64 ns)
     return ready;
 }
 
-static u64 wait_for(u64 readable, u64 writable, u64 deadline)
+/* What to poll for the devices of both sets; a disk is never waited for to have room. */
+static u32 list_devices(struct pollfd *fds, u32 *devices, u64 readable, u64 writable)
 {
-    struct pollfd fds[PROCESS_DEVICES_MAX];
-    u32 devices[PROCESS_DEVICES_MAX], n = 0;
-    notice_loss();
-    u64 ready = ready_in_hand(readable, writable) | take_stop(), now = clock_mono();
-    if (ready || now >= deadline)
-        return ready;
+    u32 n = 0;
     for (u32 i = 0; i < process.devices_n; i++) {
         u64 bit = (u64)1 << i;
         short events = (short)((readable & bit ? POLLIN : 0) | (writable & bit ? POLLOUT : 0));
         if (process.nets[i] && events) {
             fds[n] = (struct pollfd){process.nets[i]->fd, events, 0};
             devices[n++] = i;
+        } else if (process.blocks[i] && (readable & bit)) {
+            fds[n] = (struct pollfd){process.blocks[i]->done, POLLIN, 0};
+            devices[n++] = i;
         }
     }
+    return n;
+}
+
+/* Disks wake whoever sleeps, and nobody else. True: one of them is done with something. */
+static bool tell_disks(u64 readable)
+{
+    bool done = false;
+    for (u32 i = 0; i < process.devices_n; i++)
+        if (process.blocks[i] && (readable >> i & 1))
+            done |= process_block_sleep(process.blocks[i]);
+    return done;
+}
+
+static void take_words_of_disks(u64 readable)
+{
+    for (u32 i = 0; i < process.devices_n; i++)
+        if (process.blocks[i] && (readable >> i & 1))
+            process_block_woken(process.blocks[i]);
+}
+
+static u64 sleep_for(struct pollfd *fds, const u32 *devices, u32 n, u64 readable, u64 ns)
+{
+    bool done = tell_disks(readable);
+    u64 ready = poll_for(fds, devices, n, done ? 0 : ns);
+    take_words_of_disks(readable);
+    return ready | ready_in_hand(readable, 0);
+}
+
+static u64 wait_for(u64 readable, u64 writable, u64 deadline)
+{
+    struct pollfd fds[PROCESS_DEVICES_MAX];
+    u32 devices[PROCESS_DEVICES_MAX];
+    notice_loss();
+    u64 ready = ready_in_hand(readable, writable) | take_stop(), now = clock_mono();
+    if (ready || now >= deadline)
+        return ready;
+    u32 n = list_devices(fds, devices, readable, writable);
     /* Waking from sleep costs more than looking for a while. But only what came soon is
      * likely to come soon again, and where frames come in bursts the next one may as well
      * gather while we sleep: 64 busy connections then cost 0.5 us less a request. */
@@ -200,12 +257,12 @@ static u64 wait_for(u64 readable, u64 writable, u64 deadline)
     if (process.traffic && process.frames <= SPIN_FRAMES && n > 0) {
         u64 until = MIN(sat_add(start, process.spin_ns), deadline);
         while (!ready && now < until && !process.stop_unseen) {
-            ready = poll_for(fds, devices, n, 0);
+            ready = poll_for(fds, devices, n, 0) | ready_in_hand(readable, 0);
             now = clock_mono();
         }
     }
     if (!ready && now < deadline) {
-        ready = poll_for(fds, devices, n, deadline - now);
+        ready = sleep_for(fds, devices, n, readable, deadline - now);
         now = clock_mono();
     }
     process.traffic = ready && now - start < SPIN_GAPS * process.spin_ns;
@@ -237,4 +294,6 @@ const struct host_table process_table = {
     .wait = wait_for,
     .guard = guard,
     .exit = leave,
+    .block_submit = block_submit,
+    .block_reap = block_reap,
 };

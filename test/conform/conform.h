@@ -1,7 +1,7 @@
 /* The conformance suite: what every host must do. Two sets of scenarios:
  *
  *   signatures.c  through sig/, as the stack above sees a host: for every host, the
- *                 simulator included
+ *   disk.c        simulator included
  *   table.c       through host/host.h itself, with arguments good and bad: for hosts
  *                 that boot image files
  *
@@ -14,6 +14,7 @@
 #ifndef TEST_CONFORM_CONFORM_H
 #define TEST_CONFORM_CONFORM_H
 
+#include "sig/block.h"
 #include "sig/net.h"
 
 enum {
@@ -33,7 +34,8 @@ enum conform_verb {
 };
 
 struct conform {
-    struct net_dev *dev; /* NULL: the image has none */
+    struct net_dev *dev;    /* NULL: the image has none */
+    struct block_dev *disk; /* the same */
     void (*ask_stop)(void);
     u32 token;
     struct net_rx burst[NET_BURST_MAX];
@@ -48,7 +50,7 @@ struct conform_scenario {
 
 SLICE(conform_scenarios, const struct conform_scenario);
 
-extern const struct conform_scenarios conform_signatures, conform_table;
+extern const struct conform_scenarios conform_signatures, conform_disk, conform_table;
 
 /* Runs them in order and prints a line for each; answers how many were not ok. */
 u32 conform_run(struct conform *c, struct conform_scenarios scenarios);

@@ -16,6 +16,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -39,13 +40,21 @@ ENDS = {"exit_0": 0, "exit_7": 7, "exit_256": 255, "write_boot_record": CRASHED,
         "read_guard": CRASHED, "write_touched_guard": CRASHED, "too_much_entropy": CRASHED}
 
 
-def missing(host):
+def new_disk(folder):
+    """An empty one, for the device `store`."""
+    path = os.path.join(folder, "store.img")
+    with open(path, "wb") as f:
+        f.truncate(16 << 20)
+    return ["--disk", path]
+
+
+def missing(host, disk):
     """Why a host cannot be tried here; None where it can."""
     if host == "kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "no access to /dev/kvm"
     if host in ("qemu", "q35") and not shutil.which("qemu-system-x86_64"):
         return "qemu-system-x86_64 is not installed"
-    known = subprocess.run([PITH, "run", IMAGE, *HOSTS[host][0], "--how", "exit_0", "--net", "none"],
+    known = subprocess.run([PITH, "run", IMAGE, *HOSTS[host][0], *disk, "--how", "exit_0", "--net", "none"],
                            capture_output=True, text=True, check=False)
     return f"this pith has no host {host}" if "there is no host" in known.stderr else None
 
@@ -73,12 +82,20 @@ class Tap:
         self.socket.bind(("tap0", 3))  # ETH_P_ALL
 
     options, inherited = ["--net", "tap:tap0"], []
+    up = False
+
+    def wait_until_up(self):
+        """For some milliseconds after a host has opened the device Linux drops what it is to send there."""
+        while not self.up:
+            with open("/sys/class/net/tap0/operstate", encoding="ascii") as f:
+                self.up = f.read().strip() == "up"
 
     def receive(self):
         data, about = self.socket.recvfrom(70000)
         return b"" if about[2] == PACKET_OUTGOING else data[10:]
 
     def send(self, frame, words=bytes(10)):
+        self.wait_until_up()
         try:
             self.socket.send(words + frame)
         except OSError as error:  # a device that nobody reads loses frames
@@ -139,12 +156,12 @@ class Peer(threading.Thread):
             say(0, struct.pack(">I", self.longest))
 
 
-def suite(host, kind):
+def suite(host, kind, disk):
     """Runs the suite once; False when something was not ok."""
     network = {"tap": Tap, "pair": Pair}[kind]()
     peer = Peer(network)
     peer.start()
-    child = subprocess.Popen([PITH, "run", IMAGE, *network.options, *HOSTS[host][0]], text=True,
+    child = subprocess.Popen([PITH, "run", IMAGE, *network.options, *disk, *HOSTS[host][0]], text=True,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=network.inherited)
     guard = threading.Timer(100, child.kill)
     guard.start()
@@ -170,12 +187,12 @@ def suite(host, kind):
     return ended
 
 
-def ends(host):
+def ends(host, disk):
     """Every way to end; False when one was another."""
     good = True
     for how, wanted in ENDS.items():
         network = Tap()
-        done = subprocess.run([PITH, "run", IMAGE, *network.options, *HOSTS[host][0], "--how", how],
+        done = subprocess.run([PITH, "run", IMAGE, *network.options, *disk, *HOSTS[host][0], "--how", how],
                               text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
                               check=False)
         network.socket.close()
@@ -190,15 +207,17 @@ def ends(host):
 
 def main():
     good = True
-    for host in sys.argv[1:] or HOSTS:
-        why = missing(host)
-        if why:
-            print(f"skip conform {host}: {why}")
-            continue
-        for kind in HOSTS[host][1]:
-            good = suite(host, kind) and good
-        good = ends(host) and good
-        sys.stdout.flush()
+    with tempfile.TemporaryDirectory() as folder:
+        disk = new_disk(folder)
+        for host in sys.argv[1:] or HOSTS:
+            why = missing(host, disk)
+            if why:
+                print(f"skip conform {host}: {why}")
+                continue
+            for kind in HOSTS[host][1]:
+                good = suite(host, kind, disk) and good
+            good = ends(host, disk) and good
+            sys.stdout.flush()
     return 0 if good else 1
 
 

@@ -116,6 +116,41 @@ static const char *nothing_is_nothing(struct conform *c)
     return host_net_rx(0, &rx, 0) != 0 ? "frames for nobody" : NULL;
 }
 
+/* ---- requests that make no sense --------------------------------------------------- */
+
+static bool is_refused(struct host_block r)
+{
+    r.p = conform_pointer((u64)conform_boot->memory + conform_boot->memory_n / 2);
+    return host_block_submit(1, &r, 1) == -1;
+}
+
+static const char *requests_without_sense(struct conform *c)
+{
+    struct host_block_done done;
+    if (!c->disk)
+        return "skip: no disk";
+    const u64 b = c->disk->block_bytes, end = c->disk->bytes;
+    const struct host_block wrong[] = {
+        {.op = HOST_BLOCK_READ, .offset = 0, .n = 0},
+        {.op = HOST_BLOCK_READ, .offset = 1, .n = b},
+        {.op = HOST_BLOCK_READ, .offset = 0, .n = b - 1},
+        {.op = HOST_BLOCK_READ, .offset = end, .n = b},
+        {.op = HOST_BLOCK_WRITE, .offset = end - b, .n = 2 * b},
+        {.op = HOST_BLOCK_WRITE, .offset = UINT64_MAX - b + 1, .n = 2 * b},
+        {.op = HOST_BLOCK_WRITE, .offset = 0, .n = HOST_BLOCK_MAX + b},
+        {.op = HOST_BLOCK_DISCARD, .offset = b, .n = UINT64_MAX - b + 1},
+        {.op = HOST_BLOCK_DISCARD + 1, .offset = 0, .n = b},
+        {.op = UINT32_MAX, .offset = 0, .n = b},
+    };
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        if (!is_refused(AT(wrong, i)))
+            return "one was taken";
+    if (host_block_submit(0, wrong, 0) != -1 || host_block_submit(UINT32_MAX, wrong, 1) != -1 ||
+        host_block_reap(0, &done, 1) != -1 || host_block_reap(64, &done, 1) != -1)
+        return "by a device that is no disk";
+    return host_block_reap(1, &done, 1) != 0 ? "one was done" : NULL;
+}
+
 /* ---- frames that make no sense ----------------------------------------------------- */
 
 static i64 send_parts(const struct host_iov *parts, u32 count)
@@ -234,6 +269,7 @@ static const struct conform_scenario table[] = {
     {"nothing_is_nothing", nothing_is_nothing},
     {"frames_without_sense", frames_without_sense},
     {"offload_words_without_sense", offload_words_without_sense},
+    {"requests_without_sense", requests_without_sense},
     {"wait_for_no_such_device", wait_for_no_such_device},
     {"guards_only_its_memory", guards_only_its_memory},
     {"guards_a_page", guards_a_page},

@@ -112,8 +112,26 @@ noreturn_ static void leave(u32 code)
     longjmp(ended, 1);
 }
 
-const struct host_table process_table = {clock_fake, clock_fake, take_frames, put_frames, console,
-                                         entropy,    wait_fake,  guard,       leave};
+static i64 submit_fake(u32 device, const struct host_block *requests, u32 n)
+{
+    const u64 low = (u64)process.all.p, high = (u64)machine.tables.p;
+    must(device < process.devices_n && n <= HOST_BLOCK_QUEUE);
+    for (u32 i = 0; i < n; i++)
+        if (requests[i].op == HOST_BLOCK_READ || requests[i].op == HOST_BLOCK_WRITE)
+            must((u64)requests[i].p >= low && requests[i].n <= high - (u64)requests[i].p);
+    return n;
+}
+
+static i64 reap_fake(u32 device, struct host_block_done *done, u32 max)
+{
+    u32 n = get_u8(&input) % (max + 1);
+    must(device < process.devices_n && max <= HOST_BLOCK_QUEUE);
+    memset(done, 2, n * sizeof *done);
+    return n;
+}
+
+const struct host_table process_table = {clock_fake, clock_fake, take_frames, put_frames,  console,  entropy,
+                                         wait_fake,  guard,      leave,       submit_fake, reap_fake};
 
 /* ---- the guest --------------------------------------------------------------------- */
 

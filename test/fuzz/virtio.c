@@ -1,12 +1,14 @@
-/* The metal host's virtio-net driver against a device that does what it likes: it breaks
- * rings and registers, and between that it behaves, so that the driver gets far. Whatever
- * it does, no frame leaves the window, nothing but the frame's own bytes is transmitted,
- * and no memory beyond queues and buffers is touched (which the address sanitizer sees). */
+/* The metal host's virtio-net and virtio-blk drivers against a device that does what it
+ * likes: it breaks rings and registers, and between that it behaves, so that the drivers
+ * get far. Whatever it does, no frame leaves the window, nothing but what the image named
+ * is transmitted, each request is done once, and no memory beyond queues and buffers is
+ * touched (which the address sanitizer sees). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/codec.h"
 #include "base/num.h"
+#include "host/metal/block.h"
 #include "host/metal/net.h"
 #include "test/fuzz/fuzz.h"
 
@@ -189,6 +191,7 @@ static void transmit_chain(bool returns)
 static void break_ring(void)
 {
     struct queue *q = &queues[get_u8(&input) & 1];
+    q = q->size > 0 ? q : &queues[0]; /* a disk has one */
     u16 at = get_le16(&input), value = get_le16(&input);
     q->used_ring[at % (3 + 4 * q->size)] = value;
     q->used = q->used_ring[1];
@@ -269,6 +272,115 @@ static void run_net(void)
         step(&n);
 }
 
+/* ---- disks ------------------------------------------------------------------------------ */
+
+static struct span disk_memory;
+
+static bool in_disk_memory(const void *p, u64 n)
+{
+    return (const u8 *)p >= disk_memory.p && n <= disk_memory.n &&
+           (u64)((const u8 *)p - disk_memory.p) <= disk_memory.n - n;
+}
+
+/* The image's memory, and this file's arrays of requests and of what is done. */
+static struct view arrays;
+
+static bool readable_of_disk(const void *p, u64 n)
+{
+    return in_disk_memory(p, n) || view_inside((struct view){p, n}, arrays);
+}
+
+/* Serves the next chain: what it writes lies where the driver said, and nothing else. */
+static void serve_chain(u8 status_byte)
+{
+    struct queue *q = &queues[0];
+    if (q->seen == q->available[1])
+        return;
+    u16 id = q->available[2 + q->seen % q->size];
+    struct virtq_descriptor *d = &q->descriptors[id % q->size];
+    q->seen = wrap_add16(q->seen, 1);
+    for (u16 i = 0; i < q->size; i++) {
+        must(is_ours(d->at, d->n));
+        if (d->flags & VIRTQ_WRITES)
+            memset((u8 *)d->at, status_byte, d->n);
+        if (!(d->flags & 1))
+            break;
+        d = &q->descriptors[d->next % q->size];
+    }
+    put_used(q, id, 1);
+}
+
+static void submit_requests(struct metal_block *b, u64 *under_way)
+{
+    struct host_block requests[FRAMES];
+    u32 count = 1 + get_u8(&input) % FRAMES;
+    for (u32 i = 0; i < count; i++) {
+        u64 unit = b->about.block_bytes, n = unit * (get_u8(&input) % 5);
+        requests[i] = (struct host_block){.tag = get_u8(&input),
+                                          .op = get_u8(&input) % 5,
+                                          .offset = unit * get_u8(&input),
+                                          .p = disk_memory.p + get_le16(&input),
+                                          .n = n};
+        if (requests[i].op == HOST_BLOCK_FLUSH)
+            requests[i].offset = requests[i].n = 0;
+        if (requests[i].op == HOST_BLOCK_DISCARD)
+            requests[i].n = unit * get_le16(&input);
+    }
+    arrays = VIEW_OF(requests);
+    i64 taken = metal_block_submit(b, requests, count);
+    must(taken >= -1 && taken <= (i64)count);
+    *under_way += taken < 0 ? 0 : (u64)taken;
+    must(*under_way <= HOST_BLOCK_QUEUE);
+}
+
+static void reap_requests(struct metal_block *b, u64 *under_way)
+{
+    struct host_block_done done[FRAMES];
+    arrays = VIEW_OF(done);
+    i64 n = metal_block_reap(b, done, 1 + get_u8(&input) % FRAMES);
+    must(n >= 0 && (u64)n <= *under_way);
+    *under_way -= (u64)n;
+}
+
+static void run_block(void)
+{
+    static const struct virtq_memory memory = {new_block, same_address};
+    static struct metal_block b;
+    struct virtio v = {.ops = &ops, .kind = VIRTIO_BLOCK};
+    u64 under_way = 0;
+    disk_memory = new_block(64 << 10);
+    b = (struct metal_block){
+        .readable = readable_of_disk, .writable = readable_of_disk, .physical = same_address};
+    offered = get_le64(&input) | VIRTIO_VERSION_1;
+    if (metal_block_start(&b, &v, &memory) != OK)
+        return;
+    for (int i = 0; i < STEPS_MAX && !input.bad; i++) {
+        switch (get_u8(&input) % 8) {
+        case 0:
+            break_ring();
+            break;
+        case 1:
+            serve_chain(get_u8(&input));
+            break;
+        case 2:
+        case 3:
+            serve_chain(0);
+            break;
+        case 4:
+        case 5:
+            submit_requests(&b, &under_way);
+            break;
+        case 6:
+            reap_requests(&b, &under_way);
+            break;
+        default:
+            metal_block_want_interrupt(&b);
+            (void)metal_block_pending(&b);
+            must(!metal_block_full(&b) || under_way > 0);
+        }
+    }
+}
+
 /* The transports, over registers that hold anything. */
 static void run_registers(void)
 {
@@ -286,7 +398,7 @@ static void run_registers(void)
         return;
     virtio_ready(&v);
     virtq_set(&q, 0, 0, 1, 0);
-    virtq_submit(&q, 0, 1, true);
+    virtq_submit(&q, 0, 1, 0);
     virtq_tell(&q);
     (void)v.ops->config(&v, 0);
     v.ops->acknowledge(&v);
@@ -296,8 +408,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t n)
 {
     input = reader_of((struct view){data, n});
     blocks.n = 0;
-    if (get_u8(&input) % 8 == 0)
+    queues[1] = (struct queue){0};
+    u8 which = get_u8(&input) % 8;
+    if (which == 0)
         run_registers();
+    else if (which < 4)
+        run_block();
     else
         run_net();
     for (size_t i = 0; i < blocks.n; i++)

@@ -1,7 +1,7 @@
 /* Compiles the sandbox's filter when pith is built, and prints it as a C array:
  * `filter` for the process host, `filter kvm` for the kvm host, whose monitor may run
  * the one processor that it keeps, and ask where it stopped; and once more for one that
- * gdb talks to.
+ * gdb talks to; `filter block` for the threads of a disk.
  * Whatever is not listed here ends the process with a report: the kernel does
  * nothing and sends SIGSYS, whose handler cannot be changed any more and gives the image
  * no instruction back (images hold no system call instruction: only code that broke out
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <linux/falloc.h>
 #include <linux/filter.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
@@ -81,6 +82,20 @@ static void rules_debug(void)
     allow_if(SCMP_SYS(read), SCMP_A0(SCMP_CMP_EQ, PROCESS_FD_DEBUG));
 }
 
+/* A thread that serves a disk: its doorbell, its file, its word to the image's thread. */
+static void rules_block(void)
+{
+    const struct scmp_arg_cmp file = SCMP_A0(SCMP_CMP_MASKED_EQ, ~3u, PROCESS_FD_FILES);
+    allow_if(SCMP_SYS(read), SCMP_A0(SCMP_CMP_MASKED_EQ, ~3u, PROCESS_FD_CAPTURES));
+    allow_if(SCMP_SYS(write), SCMP_A0(SCMP_CMP_MASKED_EQ, ~3u, PROCESS_FD_DEVICES));
+    allow_if(SCMP_SYS(pread64), file);
+    allow_if(SCMP_SYS(pwrite64), file);
+    allow_if(SCMP_SYS(fdatasync), file);
+    check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fallocate), 2, file,
+                           SCMP_A1(SCMP_CMP_EQ, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)));
+    allow(SCMP_SYS(exit_group));
+}
+
 /* The kernel tries a new filter on every system call number to learn which are
  * always allowed. One that begins with a look at an argument is told apart at once,
  * which takes 30 of 80 µs off the start of an image. */
@@ -114,5 +129,7 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "kvm") == 0)
         return !print("filter_kvm", rules_kvm) || !print("filter_debug", rules_debug);
+    if (argc > 1 && strcmp(argv[1], "block") == 0)
+        return !print("filter_block", rules_block);
     return !print("filter", rules);
 }

@@ -10,9 +10,11 @@
 APPLIANCE(.name = "conform", .about = "looks whether a host keeps its promises", .mem_kib = 2048,
           .mem_min_kib = 1024, .stack_kib = 16, .fibers = 1);
 DEVICE(peer, DEVICE_NET, .rx_kib = 256);
+DEVICE(store, DEVICE_BLOCK);
 KEY(how, KEY_TEXT, "suite", "suite, or a way to end");
 
 const struct host_table *guest_table __attribute__((used));
+const struct host_boot *guest_boot;
 void *__stack_chk_guard __attribute__((used));
 noreturn_ void __stack_chk_fail(void);
 __attribute__((used)) noreturn_ void __stack_chk_fail(void)
@@ -41,7 +43,9 @@ static u32 run_suite(void)
     struct span rest = SPAN_OF(room);
     suite.ask_stop = ask_stop;
     suite.dev = conform_boot->devices_n > 0 ? guest_net(0, conform_boot->devices, &rest) : NULL;
-    return conform_run(&suite, conform_table) + conform_run(&suite, conform_signatures);
+    suite.disk = boot_block(1);
+    return conform_run(&suite, conform_table) + conform_run(&suite, conform_signatures) +
+           conform_run(&suite, conform_disk);
 }
 
 /* Ways to end that must each be a crash, with a report, or the exit code they ask for. */
@@ -88,7 +92,7 @@ noreturn_ static __attribute__((noinline)) void run(void)
 /* Not protected itself: it sets the guard that protection compares with. */
 __attribute__((no_stack_protector, used)) noreturn_ void guest_start(const struct host_boot *b)
 {
-    conform_boot = b;
+    conform_boot = guest_boot = b;
     guest_table = b->table;
     run();
 }
