@@ -36,6 +36,7 @@ struct process {
     bool device_lost;            /* the other side of one is gone for good */
     bool traffic;                /* the last wait ended soon because a device was ready */
     u64 frames;                  /* received since then */
+    u64 burst;                   /* SPIN_MEMORY times what comes between two waits, on the average */
     void (*locate)(struct stop *stop); /* of a host that runs the image elsewhere: where it is there */
     volatile sig_atomic_t stops; /* how often the user asked it to end */
     volatile sig_atomic_t stop_unseen;

@@ -19,8 +19,9 @@ enum {
     CLOCK_CALLS_FIRST = 30,
     CONSOLE_PATIENCE_MS = 1000,
     ENTROPY_MAX = 256,
-    SPIN_FRAMES = 2, /* since the last wait: more are a burst */
-    SPIN_GAPS = 10,  /* times the length of a spin: soon */
+    SPIN_FRAMES = 2,    /* between two waits, on the average: more are bursts */
+    SPIN_MEMORY = 8,    /* waits that the average looks back on */
+    SPIN_GAPS = 10,     /* times the length of a spin: soon */
 };
 
 /* The first calls go to the kernel: finding and touching the vDSO costs as much as
@@ -254,7 +255,8 @@ static u64 wait_for(u64 readable, u64 writable, u64 deadline)
      * likely to come soon again, and where frames come in bursts the next one may as well
      * gather while we sleep: 64 busy connections then cost 0.5 us less a request. */
     u64 start = now;
-    if (process.traffic && process.frames <= SPIN_FRAMES && n > 0) {
+    process.burst += process.frames - process.burst / SPIN_MEMORY;
+    if (process.traffic && process.burst <= SPIN_FRAMES * SPIN_MEMORY && n > 0) {
         u64 until = MIN(sat_add(start, process.spin_ns), deadline);
         while (!ready && now < until && !process.stop_unseen) {
             ready = poll_for(fds, devices, n, 0) | ready_in_hand(readable, 0);
