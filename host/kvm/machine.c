@@ -101,16 +101,16 @@ static u64 physical_of_bundle(struct view bundle)
 
 static void map_area(const u8 *p, size_t n, enum page_access access, bool large)
 {
-    tables_map((u64)p, align_up(n, ELF_PAGE), physical_of(p), access, large);
+    u64 slack = (u64)p % ELF_PAGE;
+    tables_map((u64)p - slack, align_up(slack + n, ELF_PAGE), physical_of(p - slack), access, large);
 }
 
 static void map_image(const struct elf *e)
 {
     for (u32 i = 0; i < e->segments_n; i++) {
         const struct elf_segment *s = &e->segments[i];
-        u64 slack = s->address % ELF_PAGE;
         enum page_access access = s->flags & ELF_W ? PAGE_WRITE : s->flags & ELF_X ? PAGE_EXECUTE : PAGE_READ;
-        map_area(process.base + s->address - slack, slack + s->mem_n, access, false);
+        map_area(process.base + s->address, s->mem_n, access, false);
     }
     map_area(process.base + e->relro, e->relro_n, PAGE_READ, false);
 }

@@ -1,9 +1,10 @@
 /* Lays the image and its memory out in one reservation of address space, which
  * the kernel places at random:
  *
- *   image | guard | stack | boot record | memory | guard | window | guard … | shim
+ *   image | guard | stack | guard | memory | guard | window | guard … | shim
  *
- * The boot record is read-only and so a guard as well. The image's code and constants
+ * The boot record lies in the image's last page of relocated constants or, where it does not
+ * fit there, in place of the second guard, as it is read-only too. The image's code and constants
  * are mappings of its file, so that debuggers, profilers and core files find its
  * symbols; its little data is copied. A call that maps or protects costs as much as
  * a page fault, some 4 µs, so all begins writable and the exceptions are closed. */
@@ -57,6 +58,20 @@ static struct area take(u8 **at, size_t n)
     return a;
 }
 
+/* What is left of the last page of relocated constants, if the boot record fits: one call
+ * then closes both. Behind the constants their segment has no more, and the next one begins
+ * with a page of its own. */
+static struct area behind_constants(const struct process_plan *plan)
+{
+    const struct elf *e = plan->elf;
+    const struct elf_segment *s = e->relro_n > 0 ? elf_segment_of(e, e->relro) : NULL;
+    u64 end = e->relro + e->relro_n, n = info_size(plan);
+    if (!s || align_up(s->address + s->mem_n, ELF_PAGE) != end)
+        return (struct area){0};
+    u64 at = align_up(s->address + s->file_n, _Alignof(struct host_boot));
+    return at <= end && n <= end - at ? (struct area){process.base + at, n} : (struct area){0};
+}
+
 /* Decides where everything lies; the answer is the size of it all. */
 static size_t lay_out(const struct process_plan *plan, size_t shim_n, u8 *base)
 {
@@ -66,7 +81,11 @@ static size_t lay_out(const struct process_plan *plan, size_t shim_n, u8 *base)
         windows += plan->devices[i].rx_window_n;
     process.base = base;
     process.stack = take(&at, STACK_SIZE);
-    process.info = take(&at, info_size(plan));
+    process.info = behind_constants(plan);
+    if (process.info.n == 0)
+        process.info = take(&at, info_size(plan));
+    else
+        at += ELF_PAGE;
     process.memory = take(&at, (plan->memory_n - windows) & ~(u64)(ELF_PAGE - 1));
     at += ELF_PAGE;
     for (size_t i = 0; i < plan->devices_n; i++) {
@@ -91,8 +110,10 @@ bool process_guard(void *page)
 
 static bool close_guards(const struct process_plan *plan)
 {
-    bool closed =
-        process_guard(process.base + plan->elf->span) && process_guard(process.memory.p + process.memory.n);
+    u8 *above = process.stack.p + process.stack.n; /* a guard, or the boot record, which is as good */
+    bool closed = process_guard(process.base + plan->elf->span) &&
+                  (process.info.p == above || process_guard(above)) &&
+                  process_guard(process.memory.p + process.memory.n);
     for (size_t i = 0; i < plan->devices_n && closed; i++)
         closed = process_guard(process.windows[i].p + pages(process.windows[i].n));
     return closed;
@@ -101,6 +122,13 @@ static bool close_guards(const struct process_plan *plan)
 static bool read_only(u8 *p, size_t n)
 {
     return n == 0 || mprotect(p, pages(n), PROT_READ) == 0;
+}
+
+static bool close_constants(const struct elf *e)
+{
+    bool among_them = process.info.p < process.base + e->span;
+    return read_only(process.base + e->relro, e->relro_n) &&
+           (among_them || read_only(process.info.p, process.info.n));
 }
 
 /* Writable segments lie in the reservation, which is zero where the file has nothing. */
@@ -138,8 +166,6 @@ static bool map_image(const struct process_plan *plan, char *error, size_t error
             return refuse(error, error_n, "the image could not be mapped: %m");
     if (!relocate(e))
         return refuse(error, error_n, "the image is damaged: its relocations make no sense; build it again");
-    if (!read_only(process.base + e->relro, e->relro_n))
-        return refuse(error, error_n, "the image could not be protected: %m");
     return true;
 }
 
@@ -226,7 +252,7 @@ bool process_load(const struct process_plan *plan, size_t shim_n, const struct h
     *boot = write_boot(plan);
     if (!*boot)
         return refuse(error, error_n, "the system gives no entropy: %m");
-    if (!close_guards(plan) || !read_only(process.info.p, process.info.n))
+    if (!close_guards(plan) || !close_constants(plan->elf))
         return refuse(error, error_n, "its memory could not be protected: %m");
     return true;
 }

@@ -201,12 +201,12 @@ static void put_what_lies_there(struct writer *w, const struct finding *f)
         put_text(w, "the guard page of this fiber's stack: the stack is too small");
     else if (is_below(r->stack.at, address))
         put_text(w, "the guard page of the boot stack: the stack is too small");
+    else if (within(r->boot_record, address)) /* may lie in the image's last page of constants */
+        put_text(w, "the boot record, which is read-only");
     else if (in_image(f, address))
         put_segment(w, f);
     else if (within(r->bundle, address))
         put_text(w, "the bundle, which is read-only");
-    else if (within(r->boot_record, address))
-        put_text(w, "the boot record, which is read-only");
     else if (within(r->memory, address))
         put_text(w, f->stop.access == ACCESS_FETCH && peek(f, address & ~(u64)7, &word)
                         ? "the image's memory, which is not code"
