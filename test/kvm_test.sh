@@ -12,11 +12,15 @@ if [ ! -w /dev/kvm ]; then
 fi
 
 # ---- hello, keys, memory, the end
-run() { timeout 20 "$pith" run --host kvm "$@" >"$out" 2>&1; }
 hello() { timeout 20 "$pith" run hello --host kvm "$@" >"$out" 2>&1 && [ "$(cat "$out")" = "hello, world" ]; }
 check kvm_hello hello
 check kvm_hello_in_little_memory hello --mem 128k
 check kvm_hello_in_8_gib hello --mem 8g
+several_pages() {
+    "$pith" run build/test/crash.pith --host kvm --how "$(head -c 9000 /dev/zero | tr '\0' x)" >"$out" 2>&1
+    [ $? = 1 ] && grep -q '^crash: invalid$' "$out"
+}
+check kvm_boot_record_of_several_pages several_pages
 refuses() { # WORDS ARGS …: says so, and 1
     words=$1
     shift

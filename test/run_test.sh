@@ -100,6 +100,9 @@ rm -f "$tmp/said"
 "$pith" run "$crash" --how nothing >"$out" 2>&1
 [ $? = 1 ] && grep -q '^crash: invalid$' "$out" && ok 'an appliance that fails is exit code 1' ||
     not_ok 'an appliance that fails is exit code 1'
+"$pith" run "$crash" --how "$(head -c 9000 /dev/zero | tr '\0' x)" >"$out" 2>&1
+[ $? = 1 ] && grep -q '^crash: invalid$' "$out" && ok 'a boot record of several pages' ||
+    not_ok 'a boot record of several pages'
 
 # ---- the command line
 refuses 1 'an image that is not there' 'pith list' "$pith" run nosuch

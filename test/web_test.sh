@@ -144,12 +144,26 @@ serves_while_nobody_reads_its_log() {
     return "$unread"
 }
 
-bad_keys_are_explained() {
-    start_pith web "$site" --log loud
+is_explained() { # WORDS ARGS …
+    words=$1
+    shift
+    start_pith web "$site" "$@"
     wait "$pith_pid"
     pith_status=$?
     pith_pid=
-    [ "$pith_status" != 0 ] && grep -q 'log is none, common or json' "$pith_out"
+    [ "$pith_status" != 0 ] && grep -q "$words" "$pith_out"
+}
+of_length() { head -c "$1" /dev/zero | tr '\0' x; }
+bad_keys_are_explained() {
+    is_explained 'log is none, common or json' --log loud &&
+        is_explained 'csp is too long' --csp "$(of_length 2100)"
+}
+a_long_policy_is_sent() {
+    start_pith web "$site" --csp "$(of_length 2000)"
+    up && fetch -I "$url/1k.txt" | tr -d '\r' | grep -qx "Content-Security-Policy: $(of_length 2000)"
+    found=$?
+    stop_pith
+    return $found
 }
 
 net_up web
@@ -192,5 +206,6 @@ else
     skip web_capture_is_clean: tshark is not installed
 fi
 check web_bad_keys_are_explained bad_keys_are_explained
+check web_a_long_policy_is_sent a_long_policy_is_sent
 check web_serves_while_nobody_reads_its_log serves_while_nobody_reads_its_log
 finish
