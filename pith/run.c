@@ -220,7 +220,8 @@ static int prepare(const struct command *c, int argc, char **argv)
     const char *name = named ? argv[1] : find_local_image();
     int skip = named ? 2 : 1;
     if (!name)
-        return usage(c, "which image? There is not exactly one *.pith file here");
+        return usage(
+            c, "which image? Name it first, before any option; there is not exactly one *.pith file here");
     int code = take_image(name);
     if (code != EXIT_OK)
         return code;
