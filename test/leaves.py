@@ -4,8 +4,9 @@ leaves.py kill NAME TIMES WITHIN_MS COMMAND…   kills the command that often, a
                                                WITHIN_MS into its life, and looks for what is left
 leaves.py starts NAME TIMES COMMAND…           runs it to its end that often, likewise
 
-Left behind are processes (all that the command starts inherit a word of its environment), files
-(in the folder of temporary files), files that the kernel keeps open and memory of the kernel's."""
+Left behind are processes (all that the command starts inherit a word of its environment) and files
+(in the folder of temporary files); after many starts also files that the kernel keeps open, and memory
+of the kernel's. Those two are the whole machine's, where others work as well."""
 
 import os
 import random
@@ -17,9 +18,10 @@ import tempfile
 import time
 
 WORD = "PITH_LEAVES"
-GRACE_S = 5            # whatever a parent's death ends may take so long
-FILES_SLACK = 64       # open files of others on this machine that come and go
-MEMORY_SLACK_KIB = 64  # a start; kernel memory is freed late and is everyone's
+GRACE_S = 5        # whatever a parent's death ends may take so long; memory is freed late, too
+MANY = 1000        # starts, after which a leak in each stands out
+LEAK_FILES = 0.5   # open files a start, on the average
+LEAK_KIB = 64      # memory a start
 
 
 class Watch:
@@ -49,13 +51,19 @@ class Watch:
     def complaints(self, starts):
         found = [f"the process {name}" for name in self.wait_for_processes()]
         found += [f"the file {name}" for name in os.listdir(self.folder)]
-        time.sleep(0.3)
-        if open_files() > self.files + FILES_SLACK:
-            found.append(f"{open_files() - self.files} open files")
-        grown = kernel_kib() - self.kib
-        if starts >= 100 and grown > starts * MEMORY_SLACK_KIB:
-            found.append(f"{grown} KiB of the kernel's memory")
+        if starts >= MANY:
+            found += self.leaks(starts)
         return found
+
+    def leaks(self, starts):
+        deadline = time.monotonic() + GRACE_S
+        while True:
+            files, kib = open_files() - self.files, kernel_kib() - self.kib
+            found = [f"{files} open files"] if files > starts * LEAK_FILES else []
+            found += [f"{kib} KiB of the kernel's memory"] if kib > starts * LEAK_KIB else []
+            if not found or time.monotonic() > deadline:
+                return found
+            time.sleep(0.1)
 
     def end(self):
         for pid in self.processes():
