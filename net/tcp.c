@@ -26,7 +26,6 @@ enum err tcp_init(struct stack *s, struct arena *a, const struct stack_config *c
     TRY(tcp_buffers_init(&t->buffers, a, config->buffer_bytes));
     TRY(tcp_time_wait_init(t, a, n));
     t->stack = s;
-    t->dialer.ops = &tcp_dialer_ops;
     t->tuple_key = entropy_hash_key();
     t->isn_key = entropy_hash_key();
     t->cookie_key = entropy_hash_key();

@@ -230,6 +230,5 @@ void tcp_retransmit_arm(struct tcb *c, u64 now);    /* (re)starts the RTO or per
 /* tcp_stream.c */
 extern const struct stream_ops tcp_stream_ops;
 extern const struct listener_ops tcp_listener_ops;
-extern const struct dialer_ops tcp_dialer_ops;
 
 #endif
