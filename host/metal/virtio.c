@@ -23,12 +23,14 @@ static void keep_order(void)
     __asm__ volatile("" ::: "memory");
 }
 
+/* In this order and one at a time (§3.1.1): Firecracker ignores any other way up. */
 enum err virtio_start(struct virtio *v, u64 wanted)
 {
     v->ops->set_status(v, 0);
     for (u32 i = 0; v->ops->status(v) != 0; i++)
         if (i == RESET_TRIES)
             return ERR_UNSUPPORTED;
+    v->ops->set_status(v, STATUS_ACKNOWLEDGE);
     v->ops->set_status(v, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
     v->features = v->ops->features(v) & (wanted | VIRTIO_VERSION_1 | VIRTIO_EVENT_INDEX);
     if (!(v->features & VIRTIO_VERSION_1))

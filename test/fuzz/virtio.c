@@ -63,9 +63,12 @@ static u8 status(struct virtio *v)
     return status_now;
 }
 
+/* Up in the order of §3.1.1, a bit at a time; a device may ignore any other way. */
 static void set_status(struct virtio *v, u8 value)
 {
     (void)v;
+    must(value == 0 || (status_now == 0 && value == 1) || (status_now == 1 && value == 3) ||
+         (status_now == 3 && value == 11) || (status_now == 11 && value == 15));
     status_now = value;
 }
 
