@@ -306,10 +306,14 @@ bool metal_net_full(struct metal_net *n)
     return n->full;
 }
 
+/* What is reclaimed after the question would be past the index that was asked for, and the
+ * rest of it would not interrupt any more: so all that is done is reclaimed before. */
 void metal_net_want_interrupt(struct metal_net *n, bool readable, bool writable)
 {
     if (readable)
         virtq_want_interrupt(&n->rx);
-    if (writable)
+    for (bool more = writable; more; more = virtq_has(&n->tx)) {
+        reclaim(n);
         virtq_want_interrupt(&n->tx);
+    }
 }

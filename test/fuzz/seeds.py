@@ -348,6 +348,7 @@ MADT = b"APIC" + struct.pack("<I", 64) + bytes(36) + bytes([0, 8, 0, 0, 1, 0, 0,
 seed("machine", "madt", MADT + struct.pack("<BBBBII", 1, 12, 0, 0, 0xFEC00000, 0))
 seed("machine", "fadt", b"FACP" + struct.pack("<I", 276) + bytes(270) + b"_S5_\x12\x06\x04\x0a\x05\x00")
 OFFER = struct.pack("<Q", (1 << 32) | (1 << 29) | 0x9981)
-seed("virtio", "net", b"\1" + OFFER + b"\2\0\0\0\0\1" + b"\x20\x20"
+seed("virtio", "net", b"\4" + OFFER + b"\2\0\0\0\0\1" + b"\x20\x20"
      + b"\1\xdc\x05\6\7\1\xff\xff\6\7\x08\1\5abcde\4\4\x08\2\x40" + bytes(range(64)) + b"\4\x09" * 40)
+seed("virtio", "full", b"\4" + OFFER + b"\xff\0\x08\0" + b"\x08\x07" + b"\1\1" * 8 + b"\x08\0\1\1\4\x09\0")
 seed("virtio", "registers", b"\0" + struct.pack("<IIIII", 4, 0x74726976, 2, 1, 0) + bytes(492) + b"\0")

@@ -229,6 +229,22 @@ static void send_frames(struct metal_net *n)
     must(metal_net_tx(n, frames, count) <= count);
 }
 
+/* Whether the driver is told of what the device does next with this queue (§2.7.7.1). */
+static bool will_interrupt(const struct queue *q)
+{
+    return !(offered & VIRTIO_EVENT_INDEX) || q->available[2 + q->size] == q->used;
+}
+
+/* Who sleeps with nothing to do is woken by the first thing that is done. */
+static void fall_asleep(struct metal_net *n)
+{
+    metal_net_want_interrupt(n, true, true);
+    if (!metal_net_pending(n))
+        must(will_interrupt(&queues[0]));
+    if (metal_net_full(n))
+        must(will_interrupt(&queues[1]));
+}
+
 static void step(struct metal_net *n)
 {
     switch (get_u8(&input) % 10) {
@@ -256,8 +272,7 @@ static void step(struct metal_net *n)
         send_frames(n);
         break;
     default:
-        metal_net_want_interrupt(n, true, metal_net_full(n));
-        (void)metal_net_pending(n);
+        fall_asleep(n);
     }
 }
 
@@ -378,7 +393,7 @@ static void run_block(void)
             break;
         default:
             metal_block_want_interrupt(&b);
-            (void)metal_block_pending(&b);
+            must(metal_block_pending(&b) || will_interrupt(&queues[0]));
             must(!metal_block_full(&b) || under_way > 0);
         }
     }
