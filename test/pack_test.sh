@@ -51,6 +51,26 @@ mkdir site && echo hi >site/index.html
 "$pith" pack web site -o web.elf --json >json
 check pack_json python3 -c 'import json; j = json.load(open("json")); assert j["bytes"] > 90000, j'
 
+# ---- the memory that it asks for is enough, wherever the pack ends
+enough() {
+    "$pith" pack web site -o full.elf --ip 10.9.0.2/24 --json >full.json || return 1
+    mib=$(python3 -c 'import json; print(json.load(open("full.json"))["machine_mib"])')
+    : >"$said"
+    timeout 60 qemu-system-x86_64 -accel tcg -cpu max -nodefaults -display none -serial "file:$said" \
+        -M q35 -m "$mib" -kernel full.elf -netdev hubport,id=net,hubid=0 \
+        -device virtio-net-pci,netdev=net,romfile= 2>/dev/null &
+    started() { says .; }
+    wait_for 100 started
+    kill $!
+    wait $!
+    says '^net: 10.9.0.2'
+}
+for kib in 200 300 400 500; do
+    head -c ${kib}K /dev/urandom >site/filler
+    check pack_says_how_much_memory_is_enough_for_${kib}_kib enough
+done
+rm site/filler
+
 # ---- disks
 "$pith" pack hello -o "$net_tmp/dir/none.raw" --format raw 2>said.err
 check pack_refuses_a_missing_folder grep -q 'No such file' said.err

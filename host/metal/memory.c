@@ -18,7 +18,8 @@ static void add_free(u64 at, u64 end)
     ram.n++;
 }
 
-static u64 take(u64 n, u64 align, u64 below)
+/* 0: there is none. */
+static u64 take_if(u64 n, u64 align, u64 below)
 {
     n = align_up(n, PAGE);
     for (u32 i = 0; i < ram.n; i++) {
@@ -30,7 +31,16 @@ static u64 take(u64 n, u64 align, u64 below)
         *r = (struct machine_ram){at + n, end - at - n};
         return at;
     }
-    metal_fail("the machine has too little memory", "");
+    return 0;
+}
+
+static u64 take(u64 n, u64 align, u64 below)
+{
+    u64 at = take_if(n, align, below);
+    at = at != 0 ? at : take_if(n, PAGE, below);
+    if (at == 0)
+        metal_fail("the machine has too little memory", "");
+    return at;
 }
 
 /* A table for every 2 MiB, in case a guard page splits it. */

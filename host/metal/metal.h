@@ -54,9 +54,9 @@ noreturn_ void metal_fail(const char *what, const char *more);
 /* Physical memory at [0, used) is not to be handed out. */
 void memory_init(const struct machine *m, u64 used);
 
-/* Pages of RAM, by their physical address; and the same zeroed, mapped for reading and
- * writing and known to devices under memory_physical. Both end the machine when there
- * are none. */
+/* Pages of RAM, by their physical address, aligned where there is room for that; and the
+ * same zeroed, mapped for reading and writing and known to devices under memory_physical.
+ * Both end the machine when there are none. */
 u64 memory_take(u64 n, u64 align);
 struct span memory_new(u64 n);
 u64 memory_physical(const void *p);
