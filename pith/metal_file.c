@@ -16,6 +16,10 @@ enum { PT_NULL = 0, PT_LOAD = 1, PHDR_SIZE = 56, E_PHOFF = 32, E_PHNUM = 56, MIB
 /* What the machine takes besides: the first MiB, what drivers allocate, firmware tables. */
 enum { MACHINE_KIB = 1024, DRIVERS_KIB = 1536, IMAGE_KIB = 256 };
 
+/* Of a machine's memory, so much lies below 4 GiB. */
+#define LOW_MIN ((u64)2 << 30)
+#define LOW_MAX ((u64)3 << 30)
+
 static struct view base_file(void)
 {
     return (struct view){metal_elf, (size_t)(metal_elf_end - metal_elf)};
@@ -139,5 +143,7 @@ u64 metal_file_memory_mib(const struct process_plan *plan)
         n += plan->bundle.n;
     n += plan->devices_n * ((u64)512 << 10);
     n += n / 512 * 2; /* page tables */
+    if (n > LOW_MIN)  /* the image's memory is one piece, behind the addresses of devices */
+        n += LOW_MAX;
     return (n + MIB - 1) / MIB;
 }

@@ -42,6 +42,13 @@ code=$?
 check metal_crash_is_134 [ $code = 134 ]
 check metal_crash_report grep -q '^  at .*image+0x' "$out"
 
+# ---- much memory, which lies above the addresses of devices; the host's is not taken, since
+# what reads as zeros stays as it is
+for machine in microvm q35; do
+    on $machine run hello --mem 2500m >"$out" 2>&1
+    check "metal_${machine}_hello_with_2500_mib" grep -qx 'hello, world' "$out"
+done
+
 # ---- the network of an ordinary user, through passt and pith's relay
 answers() { timeout 20 python3 test/echo_client.py tcp 127.0.0.1 "$port" "$1"; }
 over_user() { # MACHINE
