@@ -42,11 +42,24 @@ code=$?
 check metal_crash_is_134 [ $code = 134 ]
 check metal_crash_report grep -q '^  at .*image+0x' "$out"
 
-# ---- much memory, which lies above the addresses of devices; the host's is not taken, since
-# what reads as zeros stays as it is
+# ---- much memory, which lies above the addresses of devices, and with which a start takes
+# long; the host's is not taken, since what reads as zeros stays as it is
+sleeps() { # MACHINE: for two seconds
+    on "$1" run build/test/crash.pith --how sleep --mem 9g | timeout 60 python3 -c '
+import sys, time
+if sys.stdin.readline() != "sleeping\n":
+    sys.exit("not started")
+start = time.monotonic()
+sys.exit(sys.stdin.readline() != "slept\n" or not 1.8 < time.monotonic() - start < 3)'
+}
 for machine in microvm q35; do
     on $machine run hello --mem 2500m >"$out" 2>&1
     check "metal_${machine}_hello_with_2500_mib" grep -qx 'hello, world' "$out"
+    if [ "$(awk '/^MemTotal/ { print $2 }' /proc/meminfo)" -gt 14000000 ]; then
+        check "metal_${machine}_keeps_time_after_a_long_start" sleeps $machine
+    else
+        skip "metal_${machine}_keeps_time: a start with little memory does not take long"
+    fi
 done
 
 # ---- the network of an ordinary user, through passt and pith's relay

@@ -1,6 +1,6 @@
 /* Time without leaving ring 3. KVM keeps a page with the processor's clock rate and the
- * time of day. Elsewhere the rate comes from CPUID, or is measured once, against ACPI's
- * timer or the APIC's, over what the start takes anyway; the time of day comes from the
+ * time of day. Elsewhere the rate comes from CPUID, or is measured, against ACPI's timer
+ * or the APIC's, over what the start takes anyway; the time of day comes from the
  * real-time clock, in whole seconds. */
 #include "base/num.h"
 #include "base/time.h"
@@ -8,11 +8,18 @@
 
 enum { RTC_INDEX = 0x70, RTC_DATA = 0x71, MEASURE_NS_MIN = 2000000 };
 
+/* Both clocks at one time. */
+struct moment {
+    u64 tsc;
+    u32 reference; /* the other timer's count */
+};
+
 static struct {
     u64 mul;             /* nanoseconds a tick, times 2^32 */
     u64 tsc_per_ms;
-    u64 tsc_start, wall_start;
-    u32 reference_start; /* the other timer's count at tsc_start */
+    bool measures;       /* tsc_per_ms, against the reference */
+    struct moment start;
+    u64 wall_start;
     u16 pm_timer;        /* its port; 0: the APIC's is the reference */
     u32 ticks_per_ms;    /* of the APIC's timer, where that is what wakes */
 } clock;
@@ -138,48 +145,76 @@ static u32 reference(void)
     return clock.pm_timer ? in32(clock.pm_timer) & 0xffffff : (u32)keel_call(KEEL_TIMER, 0, 0, 0, 0);
 }
 
+/* Of a few looks the shortest: the machine may be stopped between the two clocks. */
+static struct moment look(void)
+{
+    enum { LOOKS = 4 };
+    struct moment best = {0};
+    u64 shortest = UINT64_MAX;
+    for (u32 i = 0; i < LOOKS; i++) {
+        struct moment m = {.tsc = read_tsc()};
+        m.reference = reference();
+        u64 took = sat_sub(read_tsc(), m.tsc);
+        if (took < shortest)
+            best = m;
+        shortest = MIN(shortest, took);
+    }
+    return best;
+}
+
 void clock_start(u16 pm_timer)
 {
     if (metal.public->has_time)
         return;
     clock.tsc_per_ms = rate_by_cpuid();
+    clock.measures = clock.tsc_per_ms == 0;
     clock.pm_timer = pm_timer;
-    if (clock.tsc_per_ms == 0 && pm_timer == 0 && !is_qemu_alone())
+    if (clock.measures && pm_timer == 0 && !is_qemu_alone())
         metal_fail("this machine has no clock of a known rate", "");
     clock.wall_start = rtc_now();
-    clock.tsc_start = read_tsc();
-    clock.reference_start = reference();
+    clock.start = look();
 }
 
-/* Nanoseconds of the reference since clock_start. QEMU's APIC timer counts them, downwards. */
-wraps static u64 reference_ns(void)
+/* Nanoseconds from clock_start to m by the reference, of which QEMU's APIC timer counts
+ * them, downwards. It begins again every 4 s and more: how often it did is what the rate
+ * says that was measured so far. */
+wraps static u64 reference_ns(struct moment m)
 {
     enum { PM_TIMER_HZ = 3579545 };
-    u32 now = reference();
-    if (clock.pm_timer)
-        return (u64)((now - clock.reference_start) & 0xffffff) * NS_PER_S / PM_TIMER_HZ;
-    return clock.reference_start - now;
+    const u64 period = clock.pm_timer ? ((u64)1 << 24) * NS_PER_S / PM_TIMER_HZ : (u64)1 << 32;
+    u64 ns = clock.pm_timer ? (u64)((m.reference - clock.start.reference) & 0xffffff) * NS_PER_S / PM_TIMER_HZ
+                            : clock.start.reference - m.reference;
+    if (clock.tsc_per_ms == 0)
+        return ns;
+    u64 expected = sat_sub(m.tsc, clock.start.tsc) / clock.tsc_per_ms * NS_PER_MS;
+    return ns + (sat_sub(expected, ns) + period / 2) / period * period;
+}
+
+void clock_measure(void)
+{
+    struct moment m;
+    u64 ns;
+    if (!clock.measures)
+        return;
+    do {
+        m = look();
+        ns = reference_ns(m);
+    } while (ns < MEASURE_NS_MIN);
+    clock.tsc_per_ms = MAX(sat_sub(m.tsc, clock.start.tsc) * NS_PER_MS / ns, (u64)1);
 }
 
 void clock_ready(void)
 {
     clock.ticks_per_ms = NS_PER_MS; /* QEMU's; others have the deadline mode */
-    if (metal.public->has_time) {
+    if (metal.public->has_time)
         clock.tsc_per_ms = kvm_tsc_per_ms();
-        return;
-    }
-    if (clock.tsc_per_ms == 0) {
-        u64 ns = reference_ns();
-        while (ns < MEASURE_NS_MIN)
-            ns = reference_ns();
-        clock.tsc_per_ms = (read_tsc() - clock.tsc_start) * NS_PER_MS / ns;
-    }
+    clock_measure();
     clock.mul = ((u64)NS_PER_MS << 32) / MAX(clock.tsc_per_ms, (u64)1);
 }
 
 u64 clock_mono_now(void)
 {
-    return metal.public->has_time ? kvm_now() : scaled(sat_sub(read_tsc(), clock.tsc_start), clock.mul);
+    return metal.public->has_time ? kvm_now() : scaled(sat_sub(read_tsc(), clock.start.tsc), clock.mul);
 }
 
 /* KVM says when its clock was zero. */

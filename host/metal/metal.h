@@ -89,8 +89,10 @@ noreturn_ void machine_end(u8 code);
 
 /* ---- clock.c ------------------------------------------------------------------------- */
 
+/* The rate is measured twice: before what may take long, and after all of the start. */
 void clock_start(u16 pm_timer);
-void clock_ready(void); /* some milliseconds after clock_start */
+void clock_measure(void);
+void clock_ready(void);
 u64 clock_mono_now(void);
 u64 clock_wall_now(void);
 

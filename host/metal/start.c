@@ -72,6 +72,7 @@ __attribute__((no_stack_protector, used)) noreturn_ void metal_start(u64 boot, u
     serial_listen();
     rng_start();
     set_stack_guard();
+    clock_measure();
     struct view bundle = open_image(pack);
     const struct host_boot *b = load_image(bundle);
     clock_ready();

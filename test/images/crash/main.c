@@ -105,6 +105,12 @@ enum err appliance_main(struct scope *root)
         say("stopped");
         return OK;
     }
+    if (view_eq(key_text("how"), VIEW("sleep"))) {
+        say("sleeping");
+        TRY(fiber_sleep_ns(2 * NS_PER_S));
+        say("slept");
+        return OK;
+    }
     SCOPE(inner, "inner");
     TRY(fiber_spawn(&inner, "breaker", boundary, NULL));
     TRY(scope_join(&inner, FOREVER));
