@@ -19,22 +19,19 @@ _Static_assert(sizeof(struct block_head) == HEAD_N + DISCARD_N, "virtio_blk_req,
 
 /* ---- starting ----------------------------------------------------------------------- */
 
-static u64 config_of(struct virtio *v, u32 offset, u32 bytes)
+static u32 config_of(struct virtio *v, u32 offset)
 {
-    u64 x = 0;
-    for (u32 i = 0; i < bytes; i++)
-        x |= (u64)v->ops->config(v, offset + i) << 8 * i;
-    return x;
+    return v->ops->config(v, offset, sizeof(u32));
 }
 
 static enum err describe(struct metal_block *b)
 {
     struct virtio *v = b->v;
-    u64 sectors = config_of(v, CONFIG_CAPACITY, 8);
-    u32 size = v->features & F_BLK_SIZE ? (u32)config_of(v, CONFIG_BLK_SIZE, 4) : SECTOR;
+    u64 sectors = config_of(v, CONFIG_CAPACITY) | (u64)config_of(v, CONFIG_CAPACITY + 4) << 32;
+    u32 size = v->features & F_BLK_SIZE ? config_of(v, CONFIG_BLK_SIZE) : SECTOR;
     if ((size != 512 && size != 4096) || sectors > UINT64_MAX / SECTOR)
         return ERR_UNSUPPORTED;
-    b->discard_max = v->features & F_DISCARD ? config_of(v, CONFIG_DISCARD_MAX, 4) * SECTOR : 0;
+    b->discard_max = v->features & F_DISCARD ? (u64)config_of(v, CONFIG_DISCARD_MAX) * SECTOR : 0;
     b->discard_max -= b->discard_max % size;
     const u32 read_only = v->features & F_RO ? BLOCK_READ_ONLY : 0;
     b->about = (struct host_device){

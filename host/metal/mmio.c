@@ -88,10 +88,10 @@ static void notify(struct virtio *v, u16 index)
     put(v, QUEUE_NOTIFY, index);
 }
 
-static u8 config(struct virtio *v, u32 offset)
+static u32 config(struct virtio *v, u32 offset, u32 bytes)
 {
-    must_in_bounds(offset < CONFIG_END - CONFIG);
-    return *(volatile u8 *)(v->registers + CONFIG + offset);
+    must_in_bounds(offset + bytes <= CONFIG_END - CONFIG);
+    return virtio_load(v->registers + CONFIG + offset, bytes);
 }
 
 /* Whatever it was for: the rings are looked at in any case. */

@@ -46,11 +46,11 @@ static void describe(struct metal_net *n)
     n->about =
         (struct host_device){.kind = DEVICE_NET, .features = net_features(v->features), .mtu = MTU_DEFAULT};
     for (u32 i = 0; i < 6; i++)
-        AT(n->about.mac, i) = v->features & F_MAC ? v->ops->config(v, CONFIG_MAC + i) : 0;
+        AT(n->about.mac, i) = v->features & F_MAC ? (u8)(v->ops->config(v, CONFIG_MAC + i, 1) & 0xff) : 0;
     if (!(v->features & F_MAC)) /* no other device here has it */
         copy(SPAN_OF(n->about.mac), VIEW("\x02Pith\x01"));
     if ((v->features & F_MTU) && (v->features & F_MRG_RXBUF)) {
-        u32 mtu = v->ops->config(v, CONFIG_MTU) | (u32)v->ops->config(v, CONFIG_MTU + 1) << 8;
+        u32 mtu = v->ops->config(v, CONFIG_MTU, 2);
         n->about.mtu = (u16)MIN(MAX(mtu, (u32)576), (u32)MTU_MAX);
     }
 }

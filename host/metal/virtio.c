@@ -23,6 +23,18 @@ static void keep_order(void)
     __asm__ volatile("" ::: "memory");
 }
 
+u32 virtio_load(const u8 *p, u32 bytes)
+{
+    switch (bytes) {
+    case 1:
+        return *(const volatile u8 *)p;
+    case 2:
+        return *(const volatile u16 *)(const void *)p;
+    default:
+        return *(const volatile u32 *)(const void *)p;
+    }
+}
+
 /* In this order and one at a time (§3.1.1): Firecracker ignores any other way up. */
 enum err virtio_start(struct virtio *v, u64 wanted)
 {

@@ -32,9 +32,13 @@ struct virtio_ops {
     u16 (*queue_max)(struct virtio *v, u16 index);
     void (*queue_on)(struct virtio *v, u16 index, u16 size, u64 descriptors, u64 available, u64 used);
     void (*notify)(struct virtio *v, u16 index);
-    u8 (*config)(struct virtio *v, u32 offset); /* a byte of the device's own registers */
-    void (*acknowledge)(struct virtio *v);      /* an interrupt, so that there can be another */
+    /* A field of 1, 2 or 4 bytes of the device's own registers, or half of one of 8. */
+    u32 (*config)(struct virtio *v, u32 offset, u32 bytes);
+    void (*acknowledge)(struct virtio *v); /* an interrupt, so that there can be another */
 };
+
+/* For transports: a register in one access, as wide as it is (§4.1.3.1, §4.2.2.2). */
+u32 virtio_load(const u8 *p, u32 bytes);
 
 struct virtio {
     const struct virtio_ops *ops;

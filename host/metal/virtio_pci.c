@@ -101,9 +101,9 @@ static void notify(struct virtio *v, u16 index)
         *(volatile u16 *)(void *)(v->pci.notify.p + at) = index;
 }
 
-static u8 config(struct virtio *v, u32 offset)
+static u32 config(struct virtio *v, u32 offset, u32 bytes)
 {
-    return offset < v->pci.own.n ? *(volatile u8 *)(v->pci.own.p + offset) : 0;
+    return offset + bytes <= v->pci.own.n ? virtio_load(v->pci.own.p + offset, bytes) : 0;
 }
 
 static void acknowledge(struct virtio *v)
