@@ -188,6 +188,10 @@ TEST(acpi_tells_of_interrupts_and_of_the_end)
     CHECK(power.control_port == 0x604 && power.timer_port == 0x608);
     CHECK(power.sleep.is_memory && power.sleep.at == 0xfed0);
     CHECK(acpi_get_power(view_first(made(), 267), &power) == OK && power.sleep.at == 0);
+    bytes[244] = 1; /* a port, as Cloud Hypervisor has it */
+    CHECK(acpi_get_power(made(), &power) == OK && !power.sleep.is_memory && power.sleep.at == 0xfed0);
+    bytes[244] = 3; /* a bus that nobody here drives */
+    CHECK(acpi_get_power(made(), &power) == OK && power.sleep.at == 0);
     CHECK_EQ(acpi_get_power(view_first(made(), 115), &power), ERR_MALFORMED);
 
     CHECK_EQ(acpi_get_off_type(VIEW("xx_S5_\x12\6\4\5\5\0\0")), 5);

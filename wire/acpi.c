@@ -7,6 +7,7 @@ enum {
     MADT_FIRST = 44, /* the controllers */
     MADT_IOAPIC = 1,
     SPACE_MEMORY = 0,
+    SPACE_PORTS = 1,
     FADT_DSDT = 40,
     FADT_SCI = 46,
     FADT_PM1A_EVENT = 56,
@@ -70,9 +71,9 @@ enum err acpi_get_power(struct view fadt, struct acpi_power *out)
     out->control_port = load_le16(fadt, FADT_PM1A_CONTROL);
     out->timer_port = load_le16(fadt, FADT_PM_TIMER);
     out->event_n = view_at(fadt, FADT_PM1_EVENT_N);
-    if (fadt.n >= FADT_SIZE_5)
-        out->sleep = (struct acpi_register){view_at(fadt, FADT_SLEEP_CONTROL) == SPACE_MEMORY,
-                                            load_le64(fadt, FADT_SLEEP_CONTROL + 4)};
+    u8 space = fadt.n >= FADT_SIZE_5 ? view_at(fadt, FADT_SLEEP_CONTROL) : UINT8_MAX;
+    if (space == SPACE_MEMORY || space == SPACE_PORTS)
+        out->sleep = (struct acpi_register){space == SPACE_MEMORY, load_le64(fadt, FADT_SLEEP_CONTROL + 4)};
     return OK;
 }
 

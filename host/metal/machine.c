@@ -17,6 +17,7 @@ static struct {
     struct acpi_power power;
     u8 off_type;
     u8 *sleep_register;
+    u16 sleep_port;
 } machine;
 
 /* ---- the boot loader ---------------------------------------------------------------- */
@@ -95,8 +96,12 @@ static void open_power(void)
         open_ports(p->control_port, 2);
     if (p->timer_port != 0)
         open_ports(p->timer_port, 4);
-    if (p->sleep.at != 0 && p->sleep.is_memory)
+    if (p->sleep.at != 0 && p->sleep.is_memory) {
         machine.sleep_register = memory_device(p->sleep.at, 1);
+    } else if (p->sleep.at != 0 && p->sleep.at < KEEL_PORTS_END) {
+        machine.sleep_port = (u16)p->sleep.at;
+        open_ports(machine.sleep_port, 1);
+    }
 }
 
 bool machine_asked_to_stop(void)
@@ -112,6 +117,8 @@ noreturn_ void machine_end(u8 code)
     control_exit(code);
     if (machine.sleep_register)
         *(volatile u8 *)machine.sleep_register = SLEEP_ENABLE_8 | SLEEP_OFF_8;
+    if (machine.sleep_port != 0)
+        out8(machine.sleep_port, SLEEP_ENABLE_8 | SLEEP_OFF_8);
     if (machine.power.control_port != 0)
         out16(machine.power.control_port, (u16)(machine.off_type << 10 | SLEEP_ENABLE));
     keel_call(KEEL_END, 0, 0, 0, 0);
