@@ -87,8 +87,10 @@ bool page_map(u64 virtual, u64 physical, u64 pages, u64 flags)
             *entry = physical | flags | PTE_LARGE;
         } else { /* the rest of this table at once: ring 0 may be slow (emulated) */
             u64 end = MIN(pages, 512 - (virtual >> ADDRESS_BITS & 511));
-            for (n = 0; n < end; n++)
+            for (n = 0; n < end; n++) {
+                old |= entry[n];
                 entry[n] = (physical + n * PAGE) | flags;
+            }
         }
         if (old & PTE_PRESENT)
             for (u64 i = 0; i < n; i++)
