@@ -22,6 +22,7 @@ static struct {
     u64 wall_start;
     u16 pm_timer;        /* its port; 0: the APIC's is the reference */
     u32 ticks_per_ms;    /* of the APIC's timer, where that is what wakes */
+    u64 latest;          /* that was told */
 } clock;
 
 static u64 read_tsc(void)
@@ -212,9 +213,12 @@ void clock_ready(void)
     clock.mul = ((u64)NS_PER_MS << 32) / MAX(clock.tsc_per_ms, (u64)1);
 }
 
+/* KVM may begin its page anew a little before where the last one led. */
 u64 clock_mono_now(void)
 {
-    return metal.public->has_time ? kvm_now() : scaled(sat_sub(read_tsc(), clock.start.tsc), clock.mul);
+    u64 now = metal.public->has_time ? kvm_now() : scaled(sat_sub(read_tsc(), clock.start.tsc), clock.mul);
+    clock.latest = MAX(clock.latest, now);
+    return clock.latest;
 }
 
 /* KVM says when its clock was zero. */
