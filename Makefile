@@ -278,7 +278,7 @@ run: all $(SITE)/index.html
 # checks, on the simulator (host/sim). test/NAME_test.sh use the real thing.
 
 NATIVE := $(CC) $(DIALECT) $(WARN) -Wno-missing-prototypes -O1 -g -D_GNU_SOURCE -fno-omit-frame-pointer \
-          $(CHECKS) -ftrivial-auto-var-init=zero
+          -I$(B)/gen $(CHECKS) -ftrivial-auto-var-init=zero
 NATIVE_ROOMS := base fiber wire net store lib lib/* host/sim
 NATIVE_C := $(filter-out base/mem.c,$(wildcard $(addsuffix /*.c,$(NATIVE_ROOMS)) host/process/net*.c)) \
             $(wildcard host/process/pcap.c)
@@ -306,6 +306,9 @@ $(TEST_IMAGES): $(B)/test/%.pith: $(B)/image/test/images/%/main.o $(IMAGE_O) $(B
 $(B)/test/conform.pith: $(addprefix $(B)/image/test/conform/,signatures.o disk.o table.o)
 $(B)/test/conform_sim_test: $(addprefix $(B)/native/test/conform/,signatures.o disk.o)
 $(B)/coverage/test/conform_sim_test: $(addprefix $(B)/coverage.d/test/conform/,signatures.o disk.o)
+$(B)/test/block_test: $(B)/native/host/process/block.o
+$(B)/coverage/test/block_test: $(B)/coverage.d/host/process/block.o
+$(addsuffix /host/process/block.o,$(B)/native $(B)/coverage.d): $(B)/gen/filter_block.h
 
 # test/planted/NAME/main.c: appliances that each go wrong in one way, beside the same in
 # plain C. make planted: what becomes of each, as build/planted.md and build/planted.json.

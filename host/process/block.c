@@ -283,9 +283,12 @@ bool process_block_sleep(struct process_block *b)
     return process_block_pending(b);
 }
 
+/* Who was to wake us may say its word only after something else has: then it is owed, and
+ * taken after the next sleep, which it ends for nothing. */
 void process_block_woken(struct process_block *b)
 {
-    u64 n;
-    if (!atomic_exchange(&b->asleep, 0) && read(b->done, &n, sizeof n) < 0)
-        return; /* its word is still under way: it wakes the next sleep, for nothing */
+    u64 words;
+    b->owed += !atomic_exchange(&b->asleep, 0);
+    if (b->owed && read(b->done, &words, sizeof words) == (ssize_t)sizeof words)
+        b->owed -= (u32)words;
 }

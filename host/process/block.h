@@ -21,6 +21,7 @@ struct process_block {
     _Atomic u64 finished; /* … that are done since in_hand was taken */
     _Atomic u64 failed;
     _Atomic u32 asleep;   /* the image's thread wants to be woken */
+    u32 owed;             /* words of those who did, not yet read from `done` */
     _Atomic u8 order[HOST_BLOCK_QUEUE]; /* the requests, in the order they came */
     u32 submitted;
     _Atomic u32 claimed;
