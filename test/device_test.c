@@ -21,6 +21,7 @@
 #include "base/random.h"
 #include "host/process/net.h"
 #include "host/process/net_gate.h"
+#include "host/process/net_stream.h"
 #include "sig/net.h"
 #include "test/test.h"
 
@@ -177,6 +178,39 @@ TEST(stream_keeps_the_rest_of_a_frame_that_was_sent_in_part)
             came++;
         }
     }
+    process_net_close(n);
+    close(other);
+}
+
+/* An image's disk may write to a frame that the host has just looked at. */
+static u8 looked_at[2][200];
+
+static bool passes_and_changes(struct stream_net *s, const u8 *head, size_t n)
+{
+    bool good = n == STREAM_HEAD_BYTES && head[0] == 'a';
+    (void)s;
+    memset(looked_at, 'x', sizeof looked_at);
+    return good;
+}
+
+TEST(stream_sends_the_head_that_was_looked_at)
+{
+    int other;
+    u8 got[sizeof looked_at + 16];
+    struct process_net *n = open_pair(SOCK_STREAM, &other, NULL);
+    CHECK(n);
+    CONTAINER(n, struct stream_net, net)->passes = passes_and_changes;
+    memset(looked_at[0], 'a', sizeof looked_at[0]);
+    memset(looked_at[1], 'a', sizeof looked_at[1]);
+    const struct host_iov parts[][3] = {
+        {{looked_at[0], 7}, {looked_at[0] + 7, 100}, {looked_at[0] + 107, 93}}, {{looked_at[1], 200}}};
+    const struct host_tx frames[] = {{.parts = parts[0], .count = 3}, {.parts = parts[1], .count = 1}};
+    CHECK_EQ(n->ops->tx(n, frames, 2), 2); /* the second, changed by then, is lost */
+    CHECK_EQ(n->ops->tx(n, frames + 1, 1), 1);
+    CHECK_EQ(recv(other, got, sizeof got, MSG_DONTWAIT), 204);
+    CHECK(memcmp(got, "\0\0\0\xc8", 4) == 0);
+    for (size_t i = 0; i < sizeof looked_at[0]; i++)
+        CHECK_EQ(got[4 + i], i < STREAM_HEAD_BYTES ? 'a' : 'x');
     process_net_close(n);
     close(other);
 }
@@ -512,6 +546,7 @@ TESTS(CASE(the_gate_keeps_the_image_from_the_hosts_loopback),
       CASE(the_gate_knows_when_the_image_has_an_address), CASE(a_spec_that_cannot_be_opened_says_why),
       CASE(stream_frames_arrive_whole_however_they_are_cut),
       CASE(stream_keeps_the_rest_of_a_frame_that_was_sent_in_part),
+      CASE(stream_sends_the_head_that_was_looked_at),
       CASE(stream_ends_at_an_impossible_length_and_when_closed),
       CASE(message_sockets_carry_a_frame_a_message), CASE(a_capture_holds_what_crossed_in_order),
       CASE(user_publishes_a_port_and_leaves_nothing_behind), CASE(user_keeps_the_loopback_to_the_host),

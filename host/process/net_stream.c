@@ -82,21 +82,43 @@ static bool flush(struct stream_net *s)
     return true;
 }
 
-/* False: a frame makes no sense. */
-static bool gather_burst(struct stream_burst *b, const struct host_tx *frames, u32 count)
+/* Moves the first bytes of a frame's pieces to `head`; answers how many. */
+static size_t take_head(u8 head[STREAM_HEAD_BYTES], struct iovec *iov, u32 parts)
 {
+    size_t n = 0;
+    for (u32 i = 0; i < parts && n < STREAM_HEAD_BYTES; i++) {
+        size_t more = MIN(iov[i].iov_len, STREAM_HEAD_BYTES - n);
+        memcpy(head + n, iov[i].iov_base, more);
+        iov[i] = (struct iovec){(u8 *)iov[i].iov_base + more, iov[i].iov_len - more};
+        n += more;
+    }
+    return n;
+}
+
+/* False: a frame makes no sense. */
+static bool gather_burst(struct stream_net *s, const struct host_tx *frames, u32 count)
+{
+    enum { BEFORE = 2 }; /* the pieces: length and head */
+    struct stream_burst *b = &s->burst;
     b->frames = b->iovecs = 0;
-    while (b->frames < count && b->frames < BURST_FRAMES && b->iovecs + 1 + NET_PARTS_MAX <= BURST_IOVECS) {
-        u32 parts, i = b->frames;
-        size_t n = net_gather(&frames[i], &b->iov[b->iovecs + 1], &parts);
+    while (b->frames < count && b->frames < BURST_FRAMES &&
+           b->iovecs + BEFORE + NET_PARTS_MAX <= BURST_IOVECS) {
+        u32 parts, i = b->frames++, before = s->passes ? BEFORE : BEFORE - 1;
+        struct iovec *iov = &b->iov[b->iovecs];
+        size_t n = net_gather(&frames[i], iov + before, &parts);
         if (n == 0)
             return false;
+        b->first[i] = b->iovecs;
+        b->bytes[i] = 0;
+        if (s->passes) {
+            iov[1] = (struct iovec){b->heads[i], take_head(b->heads[i], iov + before, parts)};
+            if (!s->passes(s, b->heads[i], iov[1].iov_len))
+                continue;
+        }
         b->lengths[i] = swap32((u32)n);
         b->bytes[i] = LENGTH_BYTES + n;
-        b->first[i] = b->iovecs;
-        b->iov[b->iovecs] = (struct iovec){&b->lengths[i], LENGTH_BYTES};
-        b->iovecs += 1 + parts;
-        b->frames++;
+        iov[0] = (struct iovec){&b->lengths[i], LENGTH_BYTES};
+        b->iovecs += before + parts;
     }
     b->first[b->frames] = b->iovecs;
     return true;
@@ -124,7 +146,7 @@ i64 stream_tx(struct process_net *n, const struct host_tx *frames, u32 count)
     if (!flush(s))
         return 0;
     for (u32 taken = 0; taken < count;) {
-        if (!gather_burst(b, frames + taken, count - taken))
+        if (!gather_burst(s, frames + taken, count - taken))
             return -1;
         i64 put = call_writev(n->fd, b->iov, b->iovecs);
         if (put == -EINTR)

@@ -6,13 +6,14 @@
 
 #include "host/process/net_back.h"
 
-enum { LENGTH_BYTES = 4, BURST_FRAMES = 64, BURST_IOVECS = 256 };
+enum { LENGTH_BYTES = 4, BURST_FRAMES = 64, BURST_IOVECS = 256, STREAM_HEAD_BYTES = 88 };
 
 /* A burst as one writev sees it. */
 struct stream_burst {
     u32 frames, iovecs;
     u32 lengths[BURST_FRAMES];   /* big-endian, as sent */
-    size_t bytes[BURST_FRAMES];  /* with the length */
+    size_t bytes[BURST_FRAMES];  /* with the length; 0: it may not pass, and is lost */
+    u8 heads[BURST_FRAMES][STREAM_HEAD_BYTES]; /* as they were looked at, if they are */
     u32 first[BURST_FRAMES + 1]; /* of the frame's iovecs: its length */
     struct iovec iov[BURST_IOVECS];
 };
@@ -20,6 +21,9 @@ struct stream_burst {
 struct stream_net {
     struct process_net net;
     u64 from, to;            /* of the window: received, not yet handed out */
+    /* NULL, or whether a frame with this head may be sent. What it has seen is what is sent:
+     * the image's memory may change meanwhile, when a disk reads into it. */
+    bool (*passes)(struct stream_net *s, const u8 *head, size_t n);
     u8 rx_flags;             /* of every received frame: NET_DATA_VALID where the peer is trusted */
     u32 rest_from, rest_to;  /* of rest[]: the part of a frame that was not sent yet */
     u8 rest[LENGTH_BYTES + FRAME_MAX];

@@ -37,6 +37,8 @@ enum {
     CHILD_SOCKET = 3,
 };
 
+_Static_assert((int)STREAM_HEAD_BYTES >= (int)GATE_HEAD_BYTES, "the gate sees all that it looks at");
+
 #define GUEST_MAC "\x02Pith\x01"
 #define GATEWAY_MAC "02:50:69:74:68:02"
 
@@ -242,39 +244,12 @@ static bool user_pending(struct process_net *n)
     return early_due(user_of(n)) || stream_pending(n);
 }
 
-static bool passes(struct user_net *u, const struct host_tx *frame)
+/* A frame that may not pass is lost, as on a network that forbids it. */
+static bool passes(struct stream_net *s, const u8 *head, size_t n)
 {
-    struct iovec iov[NET_PARTS_MAX];
-    u8 head[GATE_HEAD_BYTES];
-    u32 parts = 0;
-    size_t n = 0;
-    if (net_gather(frame, iov, &parts) == 0)
-        return true; /* for stream_tx to refuse */
-    for (u32 i = 0; i < parts && n < sizeof head; i++) {
-        size_t more = MIN(iov[i].iov_len, sizeof head - n);
-        memcpy(head + n, iov[i].iov_base, more);
-        n += more;
-    }
+    struct user_net *u = CONTAINER(s, struct user_net, stream);
     u->addressed = u->addressed || gate_is_addressed(head, n);
     return gate_passes(&u->gate, head, n);
-}
-
-/* A frame that may not pass is lost, as on a network that forbids it. */
-static i64 user_tx(struct process_net *n, const struct host_tx *frames, u32 count)
-{
-    struct user_net *u = user_of(n);
-    for (u32 at = 0; at < count; at++) {
-        u32 run = 0;
-        while (at + run < count && passes(u, &frames[at + run]))
-            run++;
-        i64 took = run > 0 ? stream_tx(n, frames + at, run) : 0;
-        if (took < 0)
-            return -1;
-        at += (u32)took;
-        if ((u32)took < run)
-            return at;
-    }
-    return count;
 }
 
 static void user_close(struct process_net *n)
@@ -287,7 +262,7 @@ static void user_close(struct process_net *n)
 
 static const struct process_net_ops user_ops = {
     .rx = user_rx,
-    .tx = user_tx,
+    .tx = stream_tx,
     .pending = user_pending,
     .full = stream_full,
     .close = user_close,
@@ -355,6 +330,7 @@ struct process_net *net_user_open(const struct process_port *ports, size_t n, co
     net->ops = &user_ops;
     net->about = (struct host_device){.mtu = USER_MTU};
     memcpy(net->about.mac, GUEST_MAC, sizeof net->about.mac);
+    u->stream.passes = passes;
     u->stream.rx_flags = NET_DATA_VALID; /* a socket on this machine does not change bits */
     if (!start_passt(u, &c, r) || fcntl(net->fd, F_SETFL, O_RDWR | O_NONBLOCK) != 0) {
         user_close(net);
