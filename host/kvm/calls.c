@@ -155,16 +155,32 @@ static i64 receive(u64 device)
     return got < 0 ? -1 : 0;
 }
 
-/* Frames are fetched for whoever waits for them: they would be the next thing asked for. */
+/* Devices that had no room for all that the image was told is on its way. */
+static u64 with_frames_left(void)
+{
+    u64 set = 0;
+    for (u32 i = 0; i < process.devices_n; i++)
+        set |= (u64)(machine.share->nets[i].tx_sent != machine.share->nets[i].tx_n) << i;
+    return set;
+}
+
+/* Frames are fetched for whoever waits for them: they would be the next thing asked for. And
+ * what is left to be sent is sent when there is room, which nobody else waits for. */
 static i64 wait(u64 readable, u64 writable, u64 deadline)
 {
-    u64 ready = process_table.wait(readable, writable, deadline);
+    u64 left = with_frames_left();
+    u64 ready = process_table.wait(readable, writable | left, deadline);
     for (u32 i = 0; i < process.devices_n; i++) {
         u64 bit = (u64)1 << i;
+        struct shim_net *n = &machine.share->nets[i];
+        if (ready & left & bit)
+            send_waiting(i);
         if (readable & bit)
-            machine.share->nets[i].looked = 1;
+            n->looked = 1;
         if (ready & readable & bit)
             receive(i);
+        if ((left & ~writable & bit) && (!(readable & bit) || n->rx_at == n->rx_n))
+            ready &= ~bit;
     }
     return (i64)ready;
 }

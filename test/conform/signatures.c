@@ -420,6 +420,55 @@ static const char *a_peer_that_does_not_read(struct conform *c)
     return "no answer afterwards";
 }
 
+/* How many frames are taken while the peer reads nothing; the last of those that fit asks for
+ * an answer. */
+static u32 send_to_deaf_peer(struct conform *c, u32 fit)
+{
+    enum { FRAMES = 2000, DEAF_MS = 300 };
+    u32 sent = 0;
+    if (!conform_ask(c, ASK_DEAF, DEAF_MS, 0))
+        return 0;
+    (void)idle_until(0, 0, clock_mono_ns() + 50 * NS_PER_MS); /* it has the question by then */
+    while (sent < FRAMES) {
+        size_t n = make_ask(c, ASK_ECHO, sent + 1 == fit, 100);
+        if (send_view(c, view_first(VIEW_OF(c->frame), n), (struct net_offload){0}) == 0)
+            break;
+        sent++;
+        if (sent == fit)
+            break;
+    }
+    return sent;
+}
+
+/* Until the peer reads again, and has read it all. */
+static bool is_heard(struct conform *c)
+{
+    struct net_rx f;
+    for (u64 until = clock_mono_ns() + NS_PER_S; clock_mono_ns() < until;)
+        (void)idle_until(0, 0, until);
+    return conform_ask(c, ASK_ECHO, 1, 100) && conform_answer(c, &f);
+}
+
+/* Nobody waits for room who has no more to send. */
+static const char *what_was_taken_is_sent(struct conform *c)
+{
+    struct net_rx f;
+    if (!c->dev)
+        return "skip: no network device";
+    u32 fit = send_to_deaf_peer(c, 0), sent;
+    u64 start;
+    do { /* a device that works on meanwhile has room for a few more, or fewer */
+        if (!is_heard(c))
+            return "no answer afterwards";
+        start = clock_mono_ns();
+        sent = send_to_deaf_peer(c, fit);
+        fit = sent == fit ? fit : sent / 2;
+    } while (sent != fit && fit > 0);
+    u64 deadline = start + PATIENCE_MS * NS_PER_MS;
+    (void)idle_until(bit_of(c), 0, deadline);
+    return clock_mono_ns() < deadline && conform_answer(c, &f) ? NULL : "the last frame stays behind";
+}
+
 /* ---- the end ----------------------------------------------------------------------- */
 
 static const char *a_stop_is_told_once(struct conform *c)
@@ -451,6 +500,7 @@ static const struct conform_scenario signatures[] = {
     {"sends_super_frames", sends_super_frames},
     {"receives_super_frames", receives_super_frames},
     {"a_peer_that_does_not_read", a_peer_that_does_not_read},
+    {"what_was_taken_is_sent", what_was_taken_is_sent},
     {"a_stop_is_told_once", a_stop_is_told_once},
 };
 const struct conform_scenarios conform_signatures = {signatures, COUNT(signatures)};
