@@ -62,6 +62,26 @@ wait $pid
 [ $? = 134 ] && grep -q 'sent a signal by another process' "$out" && grep -q 'at .*boundary+' "$out" &&
     ok 'a signal sent to it' || not_ok 'a signal sent to it'
 
+cut_short() { # HOST: somebody writes another image over the file of one that runs
+    cp "$image" "$tmp/cut.pith"
+    "$pith" run "$tmp/cut.pith" --how stop --host "$1" >"$out" 2>&1 &
+    pid=$!
+    for _ in 1 2 3 4 5 6 7 8 9 10; do grep -q waiting "$out" || sleep 0.2; done
+    truncate -s 4096 "$tmp/cut.pith"
+    kill $pid
+    wait $pid
+    [ $? = 134 ] && grep -q 'a file it runs from was cut short' "$out" &&
+        grep -q '^  image    crash, at' "$out"
+}
+for host in process kvm; do
+    if [ $host = kvm ] && [ ! -w /dev/kvm ]; then
+        echo "skip crash: a file that is cut short, on kvm: there is no /dev/kvm to write to"
+    else
+        cut_short $host && ok "a file that is cut short, on $host" ||
+            not_ok "a file that is cut short, on $host"
+    fi
+done
+
 # ---- core files
 case $(cat /proc/sys/kernel/core_pattern) in
 */* | \|*) echo "skip crash: core files: the system writes them elsewhere" ;;

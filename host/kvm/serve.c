@@ -33,15 +33,22 @@ static enum stop_kind kind_of(u32 vector)
     }
 }
 
-/* Whether the instruction at `rip` of the image's code would call a kernel: syscall, int $0x80. */
-static bool calls_kernel(u64 rip)
+static bool is_code(u64 rip)
 {
     const struct elf_segment *s = elf_segment_of(process.elf, rip - (u64)process.base);
+    return rip >= (u64)process.base && s && (s->flags & ELF_X);
+}
+
+/* Whether the instruction at `rip` of the image's code would call a kernel: syscall, int $0x80.
+ * What cannot be read is none: the file may have been cut short. */
+static bool calls_kernel(u64 rip)
+{
+    u64 words[2] = {0};
     u8 text[SYSCALL_BYTES];
-    if (rip < (u64)process.base || !s || !(s->flags & ELF_X) ||
-        rip + sizeof text > (u64)process.base + s->address + s->file_n)
+    if (!is_code(rip) || !process_peek(rip & ~(u64)7, &words[0]) ||
+        !process_peek((rip & ~(u64)7) + 8, &words[1]))
         return false;
-    memcpy(text, (const void *)rip, sizeof text);
+    memcpy(text, (const u8 *)words + rip % 8, sizeof text);
     return (text[0] == 0x0f && text[1] == 0x05) || (text[0] == 0xcd && text[1] == 0x80);
 }
 
@@ -65,6 +72,9 @@ struct stop machine_stop(void)
         stop.kind = STOP_SYSTEM_CALL;
         stop.rip += SYSCALL_BYTES;
     }
+    u64 word;
+    if (stop.kind == STOP_UNKNOWN && is_code(stop.rip) && !process_peek(stop.rip & ~(u64)7, &word))
+        stop.kind = STOP_FILE;
     if (stop.kind == STOP_ACCESS)
         stop.access = e.exception.error_code & FETCH   ? ACCESS_FETCH
                       : e.exception.error_code & WRITE ? ACCESS_WRITE

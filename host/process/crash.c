@@ -90,30 +90,43 @@ static struct stop about_stop(int signal, const siginfo_t *info, const ucontext_
     };
 }
 
+/* A report may break itself, on a file that was cut short while the image ran from it: it
+ * is begun again, of the same stop, with less to read. First without the debug information,
+ * then without the image's file as well. */
+enum { TRIES = 3 };
+static volatile sig_atomic_t tries;
+
 void process_report(const struct stop *stop)
 {
     static u8 text[REPORT_TEXT_MAX];
+    static struct stop first;
+    static struct elf bare;
     struct report report = about_image();
+    if (tries == TRIES)
+        _exit(134);
+    if (tries == 0)
+        first = *stop;
+    if (tries > 0)
+        report.debug = VIEW_NONE;
+    if (tries > 1) {
+        bare = *process.elf;
+        bare.file = VIEW_NONE;
+        bare.notes_n = 0;
+        report.elf = &bare;
+    }
+    tries++;
     struct writer w = writer_of(SPAN_OF(text));
-    report_write(&w, &report, stop);
+    report_write(&w, &report, &first);
     /* Nothing can be done about an error stream that is gone. */
     ssize_t ignored = write(STDERR_FILENO, text, w.n);
     (void)ignored;
 }
 
-/* Where reading the debug information broke (a file that was cut short), the report of
- * the image's own stop is told without it. */
 void process_crashed(int signal, siginfo_t *info, void *context)
 {
-    static volatile sig_atomic_t again;
-    static struct stop stop;
-    if (again++) {
-        process.debug = VIEW_NONE;
-    } else {
-        stop = about_stop(signal, info, context);
-        if (process.locate)
-            process.locate(&stop);
-    }
+    struct stop stop = about_stop(signal, info, context);
+    if (process.locate && tries == 0)
+        process.locate(&stop);
     process_report(&stop);
     if (!process.core)
         _exit(134);

@@ -40,13 +40,15 @@ static bool handle_stop(int signal)
            (before.sa_handler != SIG_IGN || sigaction(signal, &before, NULL) == 0);
 }
 
-/* On a stack of their own: the image's stacks are small, and may be what broke. */
+/* On a stack of their own: the image's stacks are small, and may be what broke. One of them
+ * may come while another is handled (process_report); for a core file each ends the second time. */
 static bool handle_signals(void)
 {
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS};
     const stack_t alternate = {.ss_sp = process_signal_stack, .ss_size = sizeof process_signal_stack};
     struct sigaction crash = {.sa_sigaction = process_crashed,
-                              .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
+                              .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER |
+                                          (process.core ? (int)SA_RESETHAND : 0)};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     bool done = sigaltstack(&alternate, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0;
     for (size_t i = 0; i < COUNT(crashes) && done; i++)
