@@ -70,6 +70,7 @@ for kib in 200 300 400 500; do
     check pack_says_how_much_memory_is_enough_for_${kib}_kib starts q35 virtio-net-pci
 done
 check pack_microvm_finds_its_network starts microvm,acpi=off virtio-net-device
+check pack_starts_behind_an_iommu_that_is_off starts q35 virtio-net-pci,disable-legacy=on,iommu_platform=on
 rm site/filler
 
 # ---- disks

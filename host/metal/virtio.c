@@ -44,7 +44,8 @@ enum err virtio_start(struct virtio *v, u64 wanted)
             return ERR_UNSUPPORTED;
     v->ops->set_status(v, STATUS_ACKNOWLEDGE);
     v->ops->set_status(v, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
-    v->features = v->ops->features(v) & (wanted | VIRTIO_VERSION_1 | VIRTIO_EVENT_INDEX);
+    wanted |= VIRTIO_VERSION_1 | VIRTIO_EVENT_INDEX | VIRTIO_ACCESS_PLATFORM;
+    v->features = v->ops->features(v) & wanted;
     if (!(v->features & VIRTIO_VERSION_1))
         return ERR_UNSUPPORTED;
     v->ops->accept(v, v->features);

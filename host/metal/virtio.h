@@ -18,6 +18,7 @@ enum {
 /* Feature bits that concern the transport (§6). */
 #define VIRTIO_EVENT_INDEX ((u64)1 << 29)
 #define VIRTIO_VERSION_1 ((u64)1 << 32)
+#define VIRTIO_ACCESS_PLATFORM ((u64)1 << 33) /* its addresses are the platform's: here, physical */
 
 struct virtio;
 
