@@ -52,11 +52,14 @@ TEST(pvh_tells_of_memory)
     put_ram(0x9f000, 0x1000, 2);      /* kept for others */
     put_ram(0x100000, 0, 1);          /* nothing */
     put_ram(UINT64_MAX - 10, 100, 1); /* past the end of all addresses */
-    for (u64 i = 1; i < 20; i++)      /* more than anyone has */
+    for (u64 i = 1; i < 20; i++)      /* more than there is room for, */
         put_ram(i << 20, 4096, 1);
+    put_ram((u64)4 << 30, 1 << 30, 1); /* and most of it behind them */
+    put_zeroes(&w, PVH_MEMORY_SIZE);
     m = (struct machine){0};
     pvh_take_memory(view_first(made(), w.n - 1), &m);
-    CHECK(m.ram_n == MACHINE_RAM_MAX && m.ram[0].n == 0x9f000 && m.ram[1].at == 1 << 20);
+    CHECK(m.ram_n == MACHINE_RAM_MAX && m.ram[0].n == 0x9f000);
+    CHECK(m.ram[1].at == (u64)4 << 30 && m.ram[2].at == 2 << 20);
 }
 
 static void put_tag(u32 type, struct view body)

@@ -12,13 +12,20 @@ enum {
     TAG_ACPI_NEW = 15,
 };
 
+/* Of more than there is room for, the smallest are left out: firmware leaves crumbs. */
 static void take_ram(struct machine *m, u64 at, u64 n)
 {
     u64 end;
-    if (m->ram_n == MACHINE_RAM_MAX || n == 0 || ckd_add(&end, at, n))
+    u32 to = 0;
+    if (n == 0 || ckd_add(&end, at, n))
         return;
-    AT(m->ram, m->ram_n) = (struct machine_ram){at, n};
-    m->ram_n++;
+    for (u32 i = 1; i < m->ram_n; i++)
+        to = AT(m->ram, i).n < AT(m->ram, to).n ? i : to;
+    if (m->ram_n < MACHINE_RAM_MAX)
+        to = m->ram_n++;
+    else if (AT(m->ram, to).n >= n)
+        return;
+    AT(m->ram, to) = (struct machine_ram){at, n};
 }
 
 enum err pvh_decode(struct view info, struct machine *out, u64 *map_at, u32 *map_n)

@@ -22,7 +22,7 @@ struct machine_ram {
 
 struct machine {
     u32 ram_n;
-    struct machine_ram ram[MACHINE_RAM_MAX]; /* usable */
+    struct machine_ram ram[MACHINE_RAM_MAX]; /* usable; the largest */
     u64 command_line_at; /* zero-terminated; 0: none */
     u64 rsdp_at;         /* 0: look for it, or there is none */
     struct view rsdp;    /* a copy of it, from Multiboot2; empty: none */
