@@ -242,15 +242,29 @@ static u64 sleep_for(struct pollfd *fds, const u32 *devices, u32 n, u64 readable
     return ready | ready_in_hand(readable, 0);
 }
 
+/* Devices that are still full, whether somebody waits for their room or not: one may keep part
+ * of a frame that was taken, and nobody else will ask it to send the rest. */
+static u64 still_full(void)
+{
+    u64 full = 0;
+    for (u32 i = 0; i < process.devices_n; i++) {
+        struct process_net *n = process.nets[i];
+        if (n && n->blocked && n->ops->full(n))
+            full |= (u64)1 << i;
+    }
+    return full;
+}
+
 static u64 wait_for(u64 readable, u64 writable, u64 deadline)
 {
     struct pollfd fds[PROCESS_DEVICES_MAX];
     u32 devices[PROCESS_DEVICES_MAX];
     notice_loss();
+    u64 full = still_full();
     u64 ready = ready_in_hand(readable, writable) | take_stop(), now = clock_mono();
     if (ready || now >= deadline)
         return ready;
-    u32 n = list_devices(fds, devices, readable, writable);
+    u32 n = list_devices(fds, devices, readable, writable | full);
     /* Waking from sleep costs more than looking for a while. But only what came soon is
      * likely to come soon again, and where frames come in bursts the next one may as well
      * gather while we sleep: 64 busy connections then cost 0.5 us less a request. */
@@ -269,7 +283,8 @@ static u64 wait_for(u64 readable, u64 writable, u64 deadline)
     }
     process.traffic = ready && now - start < SPIN_GAPS * process.spin_ns;
     process.frames = 0;
-    return ready | take_stop();
+    still_full();
+    return (ready & (readable | writable)) | take_stop();
 }
 
 /* The image may close pages of its own memory for good; nothing opens one again. */

@@ -28,8 +28,8 @@ SOL_PACKET, PACKET_VNET_HDR, PACKET_OUTGOING = 263, 15, 4
 
 # Options of `pith run`, and the networks that the suite is run on.
 HOSTS = {
-    "process": (["--host", "process"], ["tap", "pair"]),
-    "kvm": (["--host", "kvm"], ["tap", "pair"]),
+    "process": (["--host", "process"], ["tap", "pair", "stream"]),
+    "kvm": (["--host", "kvm"], ["tap", "pair", "stream"]),
     "qemu": (["--host", "qemu", "--accel", "tcg"], ["tap"]),
     "q35": (["--host", "qemu", "--accel", "tcg", "--machine", "q35"], ["tap"]),
 }
@@ -118,6 +118,28 @@ class Pair:
         self.socket.send(frame)
 
 
+class Stream:
+    """One end of a stream, which takes little at a time: frames of more than 2 KiB in parts."""
+
+    def __init__(self):
+        self.socket, self.other = socket.socketpair()
+        self.other.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        self.inherited = [self.other.fileno()]
+        self.options = ["--net", f"fd:{self.other.fileno()}"]
+
+    def take(self, n):
+        data = self.socket.recv(n, socket.MSG_WAITALL)
+        if len(data) < n:
+            raise OSError("the other end is closed")
+        return data
+
+    def receive(self):
+        return self.take(struct.unpack(">I", self.take(4))[0])
+
+    def send(self, frame, _words=None):
+        self.socket.sendall(struct.pack(">I", len(frame)) + frame)
+
+
 class Peer(threading.Thread):
     """Answers until it is told to end."""
 
@@ -158,7 +180,7 @@ class Peer(threading.Thread):
 
 def suite(host, kind, disk):
     """Runs the suite once; False when something was not ok."""
-    network = {"tap": Tap, "pair": Pair}[kind]()
+    network = {"tap": Tap, "pair": Pair, "stream": Stream}[kind]()
     peer = Peer(network)
     peer.start()
     child = subprocess.Popen([PITH, "run", IMAGE, *network.options, *disk, *HOSTS[host][0]], text=True,
