@@ -47,18 +47,21 @@ struct program_header {
     u64 offset, address, file_n, mem_n, align;
 };
 
+/*@ requires \valid(e); assigns e->wrong; ensures \result == ERR_MALFORMED; */
 static enum err malformed(struct elf *e, const char *wrong)
 {
     e->wrong = wrong;
     return ERR_MALFORMED;
 }
 
+/*@ requires \valid(e); assigns e->wrong; ensures \result == ERR_UNSUPPORTED; */
 static enum err unsupported(struct elf *e, const char *wrong)
 {
     e->wrong = wrong;
     return ERR_UNSUPPORTED;
 }
 
+/*@ requires \valid_read(e); assigns \nothing; ensures \result <==> offset + n <= e->file.n; */
 static bool in_file(const struct elf *e, u64 offset, u64 n)
 {
     return offset <= e->file.n && n <= e->file.n - offset;
@@ -66,16 +69,21 @@ static bool in_file(const struct elf *e, u64 offset, u64 n)
 
 /* The first byte of the page of x, and of the page after it. Callers keep x below
  * ELF_IMAGE_MAX, or the file's size, so neither overflows. */
+/*@ assigns \nothing; ensures \result == x - x % ELF_PAGE; */
 static u64 page_down(u64 x)
 {
-    return x & ~(u64)(ELF_PAGE - 1);
+    return x - x % ELF_PAGE;
 }
 
+/*@ requires x <= UINT64_MAX - ELF_PAGE; assigns \nothing; ensures x <= \result < x + ELF_PAGE; */
 static u64 page_up(u64 x)
 {
     return page_down(x + ELF_PAGE - 1);
 }
 
+/*@ requires \valid(e) && \valid_read(p) && \separated(e, p) && segments_ok(e);
+    assigns e->wrong, e->span, e->segments_n, e->segments[0 .. ELF_SEGMENTS_MAX - 1];
+    ensures \result == OK ==> segments_ok(e); */
 static enum err take_load(struct elf *e, const struct program_header *p)
 {
     if (e->segments_n == ELF_SEGMENTS_MAX)
@@ -99,6 +107,9 @@ static enum err take_load(struct elf *e, const struct program_header *p)
     return OK;
 }
 
+/*@ requires \valid(e) && \valid_read(p) && \separated(e, p) && notes_ok(e);
+    assigns e->wrong, e->notes_n, e->notes[0 .. ELF_NOTES_MAX - 1];
+    ensures \result == OK ==> notes_ok(e); */
 static enum err take_note(struct elf *e, const struct program_header *p)
 {
     if (e->notes_n == ELF_NOTES_MAX)
@@ -111,6 +122,10 @@ static enum err take_note(struct elf *e, const struct program_header *p)
     return OK;
 }
 
+/*@ predicate bundle_ok(struct elf *e) = e->bundle_offset + e->bundle.n <= e->file.n; */
+
+/*@ requires \valid(e) && \valid_read(p) && \separated(e, p) && file_ok(e->file);
+    assigns e->wrong, e->bundle_offset, e->bundle; ensures \result == OK ==> bundle_ok(e); */
 static enum err take_bundle(struct elf *e, const struct program_header *p)
 {
     if (e->bundle.n > 0 || p->offset % ELF_PAGE != 0 || p->file_n == 0)
@@ -122,6 +137,13 @@ static enum err take_bundle(struct elf *e, const struct program_header *p)
     return OK;
 }
 
+/*@ predicate relro_ok(struct elf *e) = e->relro + e->relro_n <= 2 * ELF_IMAGE_MAX;
+    predicate decoded_ok(struct elf *e) = segments_ok(e) && notes_ok(e) && bundle_ok(e) && relro_ok(e); */
+
+/*@ requires \valid(e) && \valid_read(p) && \valid(dynamic) && \separated(e, p, dynamic);
+    requires decoded_ok(e) && readable(*dynamic);
+    assigns *e, *dynamic; ensures same(e->file, \old(e->file));
+    ensures \result == OK ==> decoded_ok(e) && readable(*dynamic); */
 static enum err take_program_header(struct elf *e, const struct program_header *p, struct view *dynamic)
 {
     switch (p->type) {
@@ -154,6 +176,8 @@ static enum err take_program_header(struct elf *e, const struct program_header *
     }
 }
 
+/*@ requires \valid(e) && segments_ok(e) && entry_n > 0 && \valid(out) && \separated(e, out);
+    assigns e->wrong, *out; ensures \result == OK ==> readable(*out); */
 static enum err take_table(struct elf *e, u64 address, u64 n, u64 entry_n, struct view *out)
 {
     if (n % entry_n != 0 || elf_bytes(e, address, n, out) != OK)
@@ -161,10 +185,15 @@ static enum err take_table(struct elf *e, u64 address, u64 n, u64 entry_n, struc
     return OK;
 }
 
+/*@ requires \valid(e) && segments_ok(e) && readable(dynamic);
+    assigns e->wrong, e->rela, e->relr;
+    admit ensures \result == OK ==> readable(e->rela) && readable(e->relr); */
 static enum err take_dynamic(struct elf *e, struct view dynamic)
 {
     u64 rela = 0, rela_n = 0, relr = 0, relr_n = 0;
     struct reader r = reader_of(dynamic);
+    /*@ loop invariant inside(r) && !r.bad; loop assigns r, rela, rela_n, relr, relr_n;
+        loop variant r.rest.n; */
     while (r.rest.n >= DYN_SIZE) {
         u64 tag = get_le64(&r), value = get_le64(&r);
         if (tag == DT_NULL)
@@ -182,13 +211,17 @@ static enum err take_dynamic(struct elf *e, struct view dynamic)
         if (tag == DT_RELRSZ)
             relr_n = value;
     }
+    struct view table = VIEW_NONE, packed = VIEW_NONE;
     if (rela_n > 0)
-        TRY(take_table(e, rela, rela_n, RELA_SIZE, &e->rela));
+        TRY(take_table(e, rela, rela_n, RELA_SIZE, &table));
     if (relr_n > 0)
-        TRY(take_table(e, relr, relr_n, 8, &e->relr));
+        TRY(take_table(e, relr, relr_n, 8, &packed));
+    e->rela = table;
+    e->relr = packed;
     return OK;
 }
 
+/*@ requires \valid(e) && segments_ok(e); requires bundle_ok(e) && relro_ok(e); assigns e->wrong; */
 static enum err check_whole(struct elf *e)
 {
     const struct elf_segment *text = elf_segment_of(e, e->entry);
@@ -199,6 +232,7 @@ static enum err check_whole(struct elf *e)
         if (!s || !(s->flags & ELF_W) || e->relro + e->relro_n > page_up(s->address + s->mem_n))
             return malformed(e, "is damaged: its read-only data lies outside of it");
     }
+    /*@ loop invariant i <= e->segments_n; loop assigns i; loop variant e->segments_n - i; */
     for (u32 i = 0; i < e->segments_n && e->bundle.n > 0; i++) {
         const struct elf_segment *s = &AT(e->segments, i);
         if (page_down(s->offset) < e->bundle_offset + e->bundle.n &&
@@ -208,9 +242,13 @@ static enum err check_whole(struct elf *e)
     return OK;
 }
 
-enum err elf_decode(struct elf *e, struct view file)
+/* The file's header, and where the program headers are. */
+/*@ requires \valid(e) && file_ok(e->file) && \valid(headers) && \separated(e, headers);
+    assigns e->wrong, e->entry, e->sections_offset, e->sections_n, e->sections_names, *headers;
+    ensures \result == OK ==> readable(*headers); */
+static enum err take_header(struct elf *e, struct view *headers)
 {
-    *e = (struct elf){.file = file};
+    struct view file = e->file;
     struct reader r = reader_of(file);
     struct view ident = get_bytes(&r, 16);
     if (ident.n < 16 || !view_starts(ident, VIEW("\x7f"
@@ -219,7 +257,7 @@ enum err elf_decode(struct elf *e, struct view file)
     u16 type = get_le16(&r), machine = get_le16(&r);
     get_skip(&r, 4);
     e->entry = get_le64(&r);
-    u64 headers = get_le64(&r);
+    u64 headers_at = get_le64(&r);
     e->sections_offset = get_le64(&r);
     get_skip(&r, 6);
     u16 header_n = get_le16(&r), headers_n = get_le16(&r), section_n = get_le16(&r);
@@ -235,24 +273,68 @@ enum err elf_decode(struct elf *e, struct view file)
         e->sections_n = 0;
     if (headers_n > PHDRS_MAX)
         return malformed(e, "is damaged: it has too many program headers");
-    if (!in_file(e, headers, (u64)headers_n * PHDR_SIZE))
+    if (headers_at > file.n || (u64)headers_n * PHDR_SIZE > file.n - headers_at)
         return malformed(e, "is truncated: its program headers lie past its end");
+    *headers = view_sub(file, headers_at, (size_t)headers_n * PHDR_SIZE);
+    return OK;
+}
 
-    struct view dynamic = VIEW_NONE;
-    r = reader_of(view_sub(file, headers, (size_t)headers_n * PHDR_SIZE));
-    for (u16 i = 0; i < headers_n; i++) {
-        struct program_header p = {.type = get_le32(&r)};
-        p.flags = get_le32(&r);
-        p.offset = get_le64(&r);
-        p.address = get_le64(&r);
-        get_skip(&r, 8);
-        p.file_n = get_le64(&r);
-        p.mem_n = get_le64(&r);
-        p.align = get_le64(&r);
-        TRY(take_program_header(e, &p, &dynamic));
+/*@ requires readable(headers) && headers.n >= PHDR_SIZE; assigns \nothing; */
+static struct program_header first_program_header(struct view headers)
+{
+    struct reader r = reader_of(headers);
+    struct program_header p = {.type = get_le32(&r)};
+    p.flags = get_le32(&r);
+    p.offset = get_le64(&r);
+    p.address = get_le64(&r);
+    get_skip(&r, 8);
+    p.file_n = get_le64(&r);
+    p.mem_n = get_le64(&r);
+    p.align = get_le64(&r);
+    return p;
+}
+
+/*@ requires \valid(e) && readable(headers) && \valid(dynamic) && readable(*dynamic);
+    requires decoded_ok(e); requires \separated(e, dynamic); assigns *e, *dynamic;
+    ensures same(e->file, \old(e->file));
+    ensures \result == OK ==> decoded_ok(e);
+    ensures \result == OK ==> readable(*dynamic); */
+static enum err take_program_headers(struct elf *e, struct view headers, struct view *dynamic)
+{
+    /*@ loop invariant readable(headers) && readable(*dynamic);
+        loop invariant same(e->file, \at(e->file, Pre));
+        loop invariant decoded_ok(e);
+        loop assigns headers, *dynamic, *e; loop variant headers.n; */
+    for (; headers.n >= PHDR_SIZE; headers = view_from(headers, PHDR_SIZE)) {
+        struct program_header p = first_program_header(headers);
+        TRY(take_program_header(e, &p, dynamic));
     }
+    return OK;
+}
+
+/*@ requires \valid(e) && file_ok(file); assigns *e; ensures decoded_ok(e) && same(e->file, file); */
+static void begin(struct elf *e, struct view file)
+{
+    *e = (struct elf){.file = file};
+}
+
+/*@ requires \valid(e) && decoded_ok(e) && readable(dynamic); assigns e->wrong, e->rela, e->relr;
+    ensures segments_ok(e);
+    ensures notes_ok(e);
+    ensures \result == OK ==> readable(e->rela) && readable(e->relr); */
+static enum err complete(struct elf *e, struct view dynamic)
+{
     TRY(take_dynamic(e, dynamic));
     return check_whole(e);
+}
+
+enum err elf_decode(struct elf *e, struct view file)
+{
+    struct view headers, dynamic = VIEW_NONE;
+    begin(e, file);
+    TRY(take_header(e, &headers));
+    TRY(take_program_headers(e, headers, &dynamic));
+    return complete(e, dynamic);
 }
 
 enum err elf_bytes(const struct elf *e, u64 address, u64 n, struct view *out)
@@ -269,6 +351,7 @@ enum err elf_bytes(const struct elf *e, u64 address, u64 n, struct view *out)
 
 const struct elf_segment *elf_segment_of(const struct elf *e, u64 address)
 {
+    /*@ loop invariant i <= e->segments_n; loop assigns i; loop variant e->segments_n - i; */
     for (u32 i = 0; i < e->segments_n; i++) {
         const struct elf_segment *s = &AT(e->segments, i);
         if (address >= s->address && address - s->address < s->mem_n)
@@ -282,63 +365,96 @@ struct elf_relocations elf_relocations_of(const struct elf *e)
     return (struct elf_relocations){.e = e, .rela = e->rela, .relr = e->relr};
 }
 
-/* The value that stands at `at`, if a relocation may change it. */
-static bool relocatable(struct elf_relocations *it, u64 at, u64 *value)
+/* The value that stands at `at`; false when no relocation may change it. */
+/*@ requires \valid_read(e) && segments_ok(e) && \valid(value) && \separated(e, value); assigns *value; */
+static bool relocatable(const struct elf *e, u64 at, u64 *value)
 {
-    const struct elf_segment *s = elf_segment_of(it->e, at);
+    const struct elf_segment *s = elf_segment_of(e, at);
     struct view bytes;
-    if (!s || !(s->flags & ELF_W) || elf_bytes(it->e, at, 8, &bytes) != OK) {
-        it->bad = true;
+    if (!s || !(s->flags & ELF_W) || elf_bytes(e, at, 8, &bytes) != OK)
         return false;
-    }
     *value = load_le64(bytes, 0);
     return true;
 }
 
+/*@ requires \valid(it) && \valid_read(it->e) && \valid(out) && \separated(it, it->e, out);
+    requires segments_ok(it->e) && relocations_ok(it) && it->rela.n >= RELA_SIZE;
+    assigns it->rela, it->bad, *out; ensures relocations_ok(it) && (\result ==> !it->bad); */
 static bool rela_next(struct elf_relocations *it, struct elf_relocation *out)
 {
-    struct reader r = reader_of(it->rela);
-    u64 value;
-    out->at = get_le64(&r);
-    u64 info = get_le64(&r);
-    out->value = get_le64(&r);
-    it->rela = r.rest;
-    it->bad = info != R_X86_64_RELATIVE;
-    return !it->bad && relocatable(it, out->at, &value);
+    u64 at = load_le64(it->rela, 0), info = load_le64(it->rela, 8), value;
+    it->bad = info != R_X86_64_RELATIVE || !relocatable(it->e, at, &value);
+    *out = (struct elf_relocation){.at = at, .value = load_le64(it->rela, 16)};
+    it->rela = view_from(it->rela, RELA_SIZE);
+    return !it->bad;
 }
 
 /* gABI, "Relative Relocation Table": an even entry is an address, an odd one a
  * bitmap of the 63 words that follow what came before. */
-static bool relr_next(struct elf_relocations *it, struct elf_relocation *out)
+/*@ requires \valid(it) && \valid(at) && \separated(it, at) && relocations_ok(it) && !it->bad;
+    requires it->bitmap == 0 && it->relr.n >= 8; assigns it->relr, it->bad, it->base, it->bitmap, *at;
+    ensures it->relr.n == \old(it->relr.n) - 8 && readable(it->relr) && (\result ==> !it->bad);
+    ensures it->bad || (it->base <= ELF_IMAGE_MAX + 512 && (it->bitmap != 0 ==> it->base < ELF_IMAGE_MAX)); */
+static bool take_relr(struct elf_relocations *it, u64 *at)
 {
-    while (it->bitmap == 0) {
-        if (it->relr.n < 8)
-            return false;
-        u64 entry = load_le64(it->relr, 0);
-        it->relr = view_from(it->relr, 8);
-        if (entry % 2 == 0) {
-            if (entry >= ELF_IMAGE_MAX) {
-                it->bad = true;
-                return false;
-            }
-            it->base = entry + 8;
-            out->at = entry;
-            return relocatable(it, entry, &out->value);
-        }
-        it->bitmap = entry >> 1;
-        if (it->base >= ELF_IMAGE_MAX) {
-            it->bad = true;
-            return false;
-        }
-        if (it->bitmap == 0)
-            it->base += 63 * 8;
+    u64 entry = load_le64(it->relr, 0);
+    it->relr = view_from(it->relr, 8);
+    bool is_address = entry % 2 == 0;
+    it->bad = (is_address ? entry : it->base) >= ELF_IMAGE_MAX;
+    if (it->bad)
+        return false;
+    if (is_address) {
+        it->base = entry + 8;
+        *at = entry;
+        return true;
     }
-    u64 bit = (u64)__builtin_ctzll(it->bitmap);
-    out->at = it->base + bit * 8;
+    it->bitmap = entry / 2;
+    if (it->bitmap == 0)
+        it->base += 63 * 8;
+    return false;
+}
+
+/* The lowest bit of the bitmap is no more; where it stood. */
+/*@ requires \valid(it) && it->bitmap != 0 && it->base < ELF_IMAGE_MAX; assigns it->base, it->bitmap;
+    ensures it->base <= ELF_IMAGE_MAX + 512 && (it->bitmap != 0 ==> it->base < ELF_IMAGE_MAX); */
+static u64 take_bit(struct elf_relocations *it)
+{
+    u64 at = it->base + (u64)__builtin_ctzll(it->bitmap) * 8;
     it->bitmap &= it->bitmap - 1;
     if (it->bitmap == 0)
         it->base += 63 * 8;
-    return relocatable(it, out->at, &out->value);
+    return at;
+}
+
+/*@ requires \valid(it) && \valid(at) && \separated(it, at) && relocations_ok(it) && !it->bad;
+    assigns it->relr, it->bad, it->base, it->bitmap, *at;
+    ensures it->bad || relocations_ok(it); ensures \result ==> !it->bad; */
+static bool relr_at(struct elf_relocations *it, u64 *at)
+{
+    /*@ loop invariant relocations_ok(it) && !it->bad;
+        loop assigns it->relr, it->bad, it->base, it->bitmap, *at; loop variant it->relr.n; */
+    while (it->bitmap == 0) {
+        if (it->relr.n < 8)
+            return false;
+        if (take_relr(it, at))
+            return true;
+        if (it->bad)
+            return false;
+    }
+    *at = take_bit(it);
+    return true;
+}
+
+/*@ requires \valid(it) && \valid_read(it->e) && \valid(out) && \separated(it, it->e, out);
+    requires segments_ok(it->e) && relocations_ok(it) && !it->bad;
+    assigns it->relr, it->bad, it->base, it->bitmap, *out;
+    ensures it->bad || relocations_ok(it); ensures \result ==> !it->bad; */
+static bool relr_next(struct elf_relocations *it, struct elf_relocation *out)
+{
+    if (!relr_at(it, &out->at))
+        return false;
+    it->bad = !relocatable(it->e, out->at, &out->value);
+    return !it->bad;
 }
 
 bool elf_relocation_next(struct elf_relocations *it, struct elf_relocation *out)
@@ -357,30 +473,67 @@ struct elf_notes elf_notes_of(const struct elf *e)
     return (struct elf_notes){.e = e, .rest = first};
 }
 
-bool elf_note_next(struct elf_notes *it, struct elf_note *out)
+/* What is missing to the next multiple of `align`. */
+/*@ requires align == 4 || align == 8; assigns \nothing; ensures \result < align; */
+static size_t padding(size_t n, size_t align)
 {
+    return (align - n % align) % align;
+}
+
+/* On to the next area that is not empty, when nothing is left of this one. */
+/*@ requires \valid(it) && \valid_read(it->e) && \separated(it, it->e) && notes_ok(it->e);
+    requires notes_left_ok(it); assigns it->area, it->rest;
+    ensures notes_left_ok(it) && (\result ==> it->rest.n > 0);
+    ensures it->area > \old(it->area) || (it->area == \old(it->area) && it->rest.n == \old(it->rest.n)); */
+static bool next_area(struct elf_notes *it)
+{
+    /*@ loop invariant notes_left_ok(it) && it->area >= \at(it->area, Pre);
+        loop invariant it->area > \at(it->area, Pre) || it->rest.n == \at(it->rest.n, Pre);
+        loop assigns it->area, it->rest; loop variant ELF_NOTES_MAX - it->area; */
     while (it->rest.n == 0) {
-        it->area++;
-        if (it->area >= it->e->notes_n)
+        if (it->area + 1 >= it->e->notes_n)
             return false;
+        it->area++;
         it->rest = AT(it->e->notes, it->area).bytes;
     }
-    size_t align = AT(it->e->notes, it->area).align;
-    struct reader r = reader_of(it->rest);
-    u32 owner_n = get_le32(&r), desc_n = get_le32(&r);
-    out->type = get_le32(&r);
-    out->owner = get_bytes(&r, owner_n);
-    get_skip(&r, align_up(12 + (size_t)owner_n, align) - 12 - owner_n);
-    out->desc = get_bytes(&r, desc_n);
-    if (r.bad) {
-        it->bad = true;
-        return false;
-    }
-    get_skip(&r, MIN(align_up(desc_n, align) - desc_n, r.rest.n));
-    it->rest = r.rest;
-    while (out->owner.n > 0 && view_at(out->owner, out->owner.n - 1) == 0)
-        out->owner = view_first(out->owner, out->owner.n - 1);
     return true;
+}
+
+/*@ requires readable(v); assigns \nothing; ensures readable(\result); */
+static struct view without_final_zeroes(struct view v)
+{
+    /*@ loop invariant readable(v); loop assigns v; loop variant v.n; */
+    while (v.n > 0 && view_at(v, v.n - 1) == 0)
+        v = view_first(v, v.n - 1);
+    return v;
+}
+
+/*@ requires \valid(r) && inside(*r) && !r->bad && (align == 4 || align == 8) && \valid(out);
+    requires \separated(r, out); assigns r->rest, r->bad, *out;
+    ensures inside(*r) && (!r->bad ==> r->rest.n + 12 <= \old(r->rest.n));
+    ensures !r->bad ==> readable(out->owner) && readable(out->desc); */
+static void get_note(struct reader *r, size_t align, struct elf_note *out)
+{
+    u32 owner_n = get_le32(r), desc_n = get_le32(r);
+    out->type = get_le32(r);
+    struct view owner = get_bytes(r, owner_n);
+    get_skip(r, padding(12 + (size_t)owner_n, align));
+    out->desc = get_bytes(r, desc_n);
+    out->owner = without_final_zeroes(owner);
+    get_skip(r, MIN(padding(desc_n, align), r->rest.n));
+}
+
+bool elf_note_next(struct elf_notes *it, struct elf_note *out)
+{
+    if (!next_area(it))
+        return false;
+    struct reader r = reader_of(it->rest);
+    get_note(&r, AT(it->e->notes, it->area).align, out);
+    if (r.bad)
+        it->bad = true;
+    else
+        it->rest = r.rest;
+    return !r.bad;
 }
 
 struct view elf_build_id(const struct elf *e)
@@ -398,6 +551,7 @@ struct section {
     u64 flags, offset, n, entry_n;
 };
 
+/*@ requires readable(table) && index * 64 + 64 <= table.n; assigns \nothing; */
 static struct section section_at(struct view table, u32 index)
 {
     struct reader r = reader_of(view_sub(table, (size_t)index * SHDR_SIZE, SHDR_SIZE));
@@ -413,6 +567,8 @@ static struct section section_at(struct view table, u32 index)
     return s;
 }
 
+/*@ requires \valid_read(e) && file_ok(e->file) && \valid(out) && \separated(out, e); assigns *out;
+    ensures \result == OK ==> readable(*out) && out->n == e->sections_n * 64; */
 static enum err section_table(const struct elf *e, struct view *out)
 {
     u64 n = (u64)e->sections_n * SHDR_SIZE;
@@ -432,6 +588,7 @@ enum err elf_section(const struct elf *e, struct view name, struct view *out)
     if (names.type != SHT_STRTAB || !in_file(e, names.offset, names.n))
         return ERR_MALFORMED;
     struct view all = view_sub(e->file, names.offset, names.n);
+    /*@ loop invariant i <= e->sections_n; loop assigns i, rest; loop variant e->sections_n - i; */
     for (u32 i = 0; i < e->sections_n; i++) {
         struct section s = section_at(table, i);
         if (s.name >= all.n || !view_eq(view_cut(view_from(all, s.name), 0, &rest), name))
@@ -450,6 +607,7 @@ enum err elf_symbols(const struct elf *e, struct elf_symbols *out)
 {
     struct view table;
     TRY(section_table(e, &table));
+    /*@ loop invariant i <= e->sections_n; loop assigns i; loop variant e->sections_n - i; */
     for (u32 i = 0; i < e->sections_n; i++) {
         struct section s = section_at(table, i);
         if (s.type != SHT_SYMTAB)
@@ -487,6 +645,7 @@ bool elf_symbol_at(const struct elf_symbols *s, size_t index, struct elf_symbol 
 bool elf_symbol_of(const struct elf_symbols *s, u64 address, struct elf_symbol *out)
 {
     enum { STT_OBJECT = 1, STT_FUNC = 2 };
+    /*@ loop invariant i <= s->n; loop assigns i, *out; loop variant s->n - i; */
     for (size_t i = 0; i < s->n; i++)
         if (elf_symbol_at(s, i, out) && out->section != 0 &&
             (out->type == STT_FUNC || out->type == STT_OBJECT) && address >= out->address &&
@@ -497,6 +656,7 @@ bool elf_symbol_of(const struct elf_symbols *s, u64 address, struct elf_symbol *
 
 bool elf_symbol_named(const struct elf_symbols *s, struct view name, struct elf_symbol *out)
 {
+    /*@ loop invariant i <= s->n; loop assigns i, *out; loop variant s->n - i; */
     for (size_t i = 0; i < s->n; i++)
         if (elf_symbol_at(s, i, out) && out->section != 0 && view_eq(out->name, name))
             return true;

@@ -19,9 +19,11 @@ enum err elf_put_bundle(struct span start, u64 offset, u64 n)
     if (start.n < EHDR_SIZE)
         return ERR_MALFORMED;
     u64 at = load_le64(view_of(start), E_PHOFF);
-    u16 count = load_le16(view_of(start), E_PHNUM);
+    u32 count = load_le16(view_of(start), E_PHNUM);
     if (at > start.n || (u64)count * PHDR_SIZE > start.n - at)
         return ERR_MALFORMED;
+    /*@ loop invariant at + count * PHDR_SIZE <= start.n; loop assigns at, count, start.p[0 .. start.n - 1];
+        loop variant count; */
     for (; count > 0; count--, at += PHDR_SIZE) {
         struct span entry = span_sub(start, at, PHDR_SIZE);
         u32 type = load_le32(view_of(entry), 0);
@@ -45,6 +47,8 @@ enum err elf_put_bundle(struct span start, u64 offset, u64 n)
 u64 elf_stripped_size(const struct elf *e)
 {
     u64 end = 0;
+    /*@ loop invariant i <= e->segments_n && end <= e->file.n; loop assigns i, end;
+        loop variant e->segments_n - i; */
     for (u32 i = 0; i < e->segments_n; i++)
         end = MAX(end, AT(e->segments, i).offset + AT(e->segments, i).file_n);
     return end;

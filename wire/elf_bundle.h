@@ -8,13 +8,16 @@
 
 /* `start` are the first bytes of a file that elf_decode accepted, with its program
  * headers. ERR_NOT_FOUND when no entry is free. */
+/*@ requires writable(start) && start.n < 0x4000000000000000; assigns start.p[0 .. start.n - 1]; */
 enum err elf_put_bundle(struct span start, u64 offset, u64 n);
 
 /* How long the file is without what only tools look at, the sections: the end of the last
  * byte that is loaded. */
+/*@ requires \valid_read(e) && segments_ok(e); assigns \nothing; ensures \result <= e->file.n; */
 u64 elf_stripped_size(const struct elf *e);
 
 /* Takes the sections out of the header; `start` as above. */
+/*@ requires writable(start); assigns start.p[0 .. start.n - 1]; */
 enum err elf_put_stripped(struct span start);
 
 #endif
