@@ -27,19 +27,18 @@ static struct shim_net *net_of(u64 device)
     return device < process.devices_n ? &machine.share->nets[device] : NULL;
 }
 
+static bool is_within(u64 at, u64 n, const u8 *p, u64 room)
+{
+    u64 low = (u64)p;
+    return at >= low && at - low <= room && n <= room - (at - low);
+}
+
 /* Whether the guest may have these bytes read for it: they are its own. A page among
  * them that it closed faults here, which is reported as the guest's. */
 static bool is_guests(const struct host_iov *part)
 {
-    const struct area guests = {process.all.p, (u64)(machine.tables.p - process.all.p)};
-    const struct area areas[] = {guests, {(u8 *)(uintptr_t)process.bundle.p, process.bundle.n}};
-    u64 at = (u64)part->p;
-    for (size_t i = 0; i < COUNT(areas); i++) {
-        u64 low = (u64)areas[i].p, n = areas[i].n;
-        if (at >= low && at - low <= n && part->n <= n - (at - low))
-            return true;
-    }
-    return false;
+    return is_within((u64)part->p, part->n, process.all.p, (u64)(machine.tables.p - process.all.p)) ||
+           is_within((u64)part->p, part->n, process.bundle.p, process.bundle.n);
 }
 
 static bool take_frame(const struct shim_net *n, const struct shim_tx *from, struct host_tx *to)
@@ -82,12 +81,6 @@ static i64 send_all(void)
 
 /* ---- requests -------------------------------------------------------------------- */
 
-static bool is_within(u64 at, u64 n, const u8 *p, u64 room)
-{
-    u64 low = (u64)p;
-    return at >= low && at - low <= room && n <= room - (at - low);
-}
-
 /* Whether the guest may have a disk, or this monitor, write there: its memory, its first
  * stack and its variables. What it closed itself the kernel refuses. */
 static bool may_write(u64 at, u64 n)
@@ -118,8 +111,8 @@ static bool may_ask(const struct host_block *r)
 static i64 submit(u64 device, u64 at, u64 n)
 {
     struct host_block requests[HOST_BLOCK_QUEUE];
-    const struct host_iov bytes = {(const void *)at, MIN(n, (u64)COUNT(requests)) * sizeof requests[0]};
     n = MIN(n, (u64)COUNT(requests));
+    const struct host_iov bytes = {(const void *)at, n * sizeof requests[0]};
     if (device >= process.devices_n || !is_guests(&bytes))
         return -1;
     memcpy(requests, bytes.p, bytes.n);

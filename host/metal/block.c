@@ -1,6 +1,7 @@
 #include "host/metal/block.h"
 
 #include "base/num.h"
+#include "host/request.h"
 #include "sig/block.h"
 #include "sig/manifest.h"
 
@@ -66,15 +67,9 @@ enum err metal_block_start(struct metal_block *b, struct virtio *v, const struct
 
 static bool makes_sense(const struct metal_block *b, const struct host_block *r)
 {
-    const struct host_device *d = &b->about;
-    if (r->op == HOST_BLOCK_FLUSH)
-        return true;
-    if (r->op > HOST_BLOCK_DISCARD || r->n == 0 || (r->offset | r->n) % d->block_bytes != 0 ||
-        r->offset > d->disk_bytes || r->n > d->disk_bytes - r->offset)
-        return false;
-    return r->op == HOST_BLOCK_DISCARD ||
-           (r->n <= HOST_BLOCK_MAX &&
-            (r->op == HOST_BLOCK_READ ? b->writable(r->p, r->n) : b->readable(r->p, r->n)));
+    return request_makes_sense(&b->about, r) && (r->op == HOST_BLOCK_READ    ? b->writable(r->p, r->n)
+                                                 : r->op == HOST_BLOCK_WRITE ? b->readable(r->p, r->n)
+                                                                             : true);
 }
 
 /* The chain of slot i: the head, `n` bytes at `physical` if n is not 0, the status. */

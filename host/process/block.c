@@ -12,7 +12,6 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,6 +22,7 @@
 
 #include "base/num.h"
 #include "host/process/internal.h"
+#include "host/request.h"
 #include "sig/block.h"
 #include "sig/manifest.h"
 
@@ -216,22 +216,12 @@ bool process_block_start(struct process_block *b)
 
 /* ---- the image's thread ------------------------------------------------------------- */
 
-static bool makes_sense(const struct process_block *b, const struct host_block *r)
-{
-    const struct host_device *d = &b->about;
-    if (r->op == HOST_BLOCK_FLUSH)
-        return true;
-    return r->op <= HOST_BLOCK_DISCARD && r->n > 0 && (r->offset | r->n) % d->block_bytes == 0 &&
-           r->offset <= d->disk_bytes && r->n <= d->disk_bytes - r->offset &&
-           (r->op == HOST_BLOCK_DISCARD || r->n <= HOST_BLOCK_MAX);
-}
-
 i64 process_block_submit(struct process_block *b, const struct host_block *requests, u32 n)
 {
     u64 count = MIN(n, (u32)HOST_BLOCK_QUEUE - (u32)__builtin_popcountll(b->used));
     memcpy(b->taken, requests, count * sizeof *requests);
     for (u64 i = 0; i < count; i++)
-        if (!makes_sense(b, &b->taken[i]))
+        if (!request_makes_sense(&b->about, &b->taken[i]))
             return -1;
     for (u64 i = 0; i < count; i++) {
         u32 request = (u32)__builtin_ctzll(~b->used);
