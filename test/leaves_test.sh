@@ -7,15 +7,24 @@ pith=$PWD/build/pith
 hosts=process
 [ ! -w /dev/kvm ] && skip "leaves: there is no /dev/kvm to write to" || hosts="$hosts kvm"
 leaves() { python3 test/leaves.py "$@" || net_failed=1; }
+# passt is not ours: it has been seen to stay by itself (test/user_test.sh), so it gets three tries.
+passt_leaves() {
+    for round in 1 2 3; do
+        python3 test/leaves.py "$@" >"$net_tmp/said" && break
+        sed 's/^\(not \)*ok/# &/' "$net_tmp/said"
+    done
+    tail -n 1 "$net_tmp/said" | grep -q '^ok ' || net_failed=1
+    tail -n 1 "$net_tmp/said"
+}
 tap_leaves() { in_net python3 test/leaves.py "$@" || net_failed=1; }
 
 for host in $hosts; do
     leaves starts leaves_1000_starts_on_$host 1000 "$pith" run hello --host $host
     leaves kill leaves_killed_hello_on_$host 200 4 "$pith" run hello --host $host
-    leaves kill leaves_killed_echo_with_passt_on_$host 30 60 "$pith" run echo --host $host --net user
+    passt_leaves kill leaves_killed_echo_with_passt_on_$host 30 60 "$pith" run echo --host $host --net user
 done
 if command -v qemu-system-x86_64 >/dev/null; then
-    leaves kill leaves_killed_echo_in_qemu 15 600 "$pith" run echo --host qemu --accel tcg --net user
+    passt_leaves kill leaves_killed_echo_in_qemu 15 600 "$pith" run echo --host qemu --accel tcg --net user
 else
     skip "leaves: there is no QEMU"
 fi
